@@ -1,0 +1,20 @@
+// Small uses of OpenSSL that know nothing of the product. What seals and opens
+// secrets is in vault/.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace berth {
+
+// From the kernel's generator (getrandom(2)); throws SystemError.
+std::string random_bytes(std::size_t count);
+// 128 random bits as 32 hex digits: trigger ids and object ids.
+std::string random_id();
+std::string sha256(std::string_view bytes);                                // 32 raw bytes
+std::string hmac_sha256(std::string_view key, std::string_view message);  // 32 raw bytes
+// Compares without telling by its timing where the two differ.
+bool equal_constant_time(std::string_view a, std::string_view b);
+
+}  // namespace berth

@@ -1,0 +1,182 @@
+// What berth-runner and berth-launcher say to each other, and what the launcher's
+// children (pid 1 and pid 2 of a sandbox) say to the runner. Fixed-size records on
+// SOCK_SEQPACKET sockets, one record a packet, so that the process with the
+// kernel's capabilities parses nothing. Includes nothing of the product.
+//
+//   runner → launcher   BuildRequest
+//   launcher → runner   BuildReply, with the descriptors below when it succeeded
+//   runner → pid 2      PlanHeader, with the descriptors {plan memfd, stdin, stdout, stderr}
+//   pid 2 → runner      PlanFailed, or the end of the socket: execve succeeded
+//   runner → pid 1      SignalRequest; closing the socket kills the sandbox
+//   pid 1 → runner      EndReport, then the end of the socket
+#pragma once
+
+#include <cstdint>
+
+namespace berth::ipc {
+
+inline constexpr std::uint32_t kMagic = 0x31545242;  // "BRT1"
+inline constexpr std::uint16_t kVersion = 1;
+
+enum class Record : std::uint16_t {
+    hello = 1,
+    build = 2,
+    built = 3,
+    plan = 4,
+    plan_failed = 5,
+    signal = 6,
+    ended = 7,
+};
+
+struct RecordHeader {
+    std::uint32_t magic = kMagic;
+    std::uint16_t version = kVersion;
+    Record record{};
+};
+
+// Weakenings of the sandbox, as bits; each has its type in sandbox/grants.h.
+enum Grant : std::uint32_t {
+    grant_host_network = 1U << 0,
+};
+
+// Protections that are active, as the launcher found them at its start and as a
+// sandbox was built with them (`berth doctor`, the run's record).
+enum Protection : std::uint32_t {
+    protection_namespaces = 1U << 0,      // mount, pid, net, ipc, uts, cgroup
+    protection_user_namespace = 1U << 1,  // entered last, uid pair of its own
+    protection_seccomp = 1U << 2,
+    protection_landlock = 1U << 3,
+    protection_cgroup_v2 = 1U << 4,
+    protection_cgroup_memory = 1U << 5,
+    protection_cgroup_pids = 1U << 6,
+    protection_cgroup_cpu = 1U << 7,
+    protection_rlimits = 1U << 8,
+    protection_no_new_privs = 1U << 9,
+    protection_read_only_root = 1U << 10,
+};
+
+// launcher → runner, once, when the runner has connected.
+struct Hello {
+    RecordHeader header{kMagic, kVersion, Record::hello};
+    std::uint32_t protections = 0;
+    std::uint32_t landlock_abi = 0;  // 0: the kernel has none
+    std::uint32_t slots = 0;         // sandboxes that may exist at once
+    std::uint32_t first_uid = 0;     // the reserved range is [first_uid, first_uid + 2 * slots)
+};
+
+struct SandboxLimits {
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t scratch_bytes = 0;
+    std::uint64_t scratch_inodes = 0;
+    std::uint64_t processes = 0;
+    std::uint64_t open_files = 0;
+    std::uint64_t file_bytes = 0;
+};
+
+enum class Network : std::uint32_t { none = 0, host = 1 };
+
+// Both names are a single path component without '/', '.' or '..' alone, ended by
+// a zero; they are opened beneath the launcher's configured folders.
+struct BuildRequest {
+    RecordHeader header{kMagic, kVersion, Record::build};
+    std::uint64_t id = 0;  // the runner's, repeated in the reply
+    Network network = Network::none;
+    std::uint32_t grants = 0;
+    SandboxLimits limits;
+    char runtime[64] = {};   // `host`
+    char release[128] = {};  // content hash: the folder below releases/
+};
+
+// Where a build failed; its text is in step_text().
+enum class Step : std::uint32_t {
+    none = 0,
+    request,
+    slot,
+    cgroup,
+    sockets,
+    clone,
+    parent_death,
+    close_descriptors,
+    private_mounts,
+    root,
+    runtime,
+    release,
+    proc,
+    dev,
+    scratch,
+    pivot,
+    network,
+    hostname,
+    user_namespace,
+    id_maps,
+    identity,
+    fork,
+    session,
+    capabilities,
+    securebits,
+    rlimits,
+    no_new_privs,
+    landlock,
+    seccomp,
+    ready,
+    plan,
+    plan_files,
+    standard_streams,
+    working_folder,
+    exec,
+};
+const char* step_text(Step step) noexcept;
+
+// Sent when pid 2 is ready for its plan, with descriptors in this order: plan
+// socket, status socket, pidfd of pid 1, and the cgroup's directory if there is one
+// (`descriptors` says how many).
+struct BuildReply {
+    RecordHeader header{kMagic, kVersion, Record::built};
+    std::uint64_t id = 0;
+    Step step = Step::none;  // none: it stands
+    std::int32_t err = 0;
+    std::uint32_t protections = 0;  // what this sandbox was built with
+    std::uint32_t uid = 0;          // of the script, on the host
+    std::uint32_t descriptors = 0;
+};
+
+// The plan lies in a sealed memfd: this header, then `argc` + `envc` + 1 (working
+// folder) zero-ended strings, then `filec` files, each a PlanFile followed by
+// `name_bytes` of a zero-ended path below /work and `content_bytes` of content.
+struct PlanHeader {
+    RecordHeader header{kMagic, kVersion, Record::plan};
+    std::uint64_t bytes = 0;  // of the whole memfd
+    std::uint32_t argc = 0;
+    std::uint32_t envc = 0;
+    std::uint32_t filec = 0;
+    std::uint32_t strings_bytes = 0;  // of all strings together, zeros included
+};
+
+struct PlanFile {
+    std::uint32_t name_bytes = 0;  // with the ending zero
+    std::uint32_t mode = 0;
+    std::uint64_t content_bytes = 0;
+};
+
+struct PlanFailed {
+    RecordHeader header{kMagic, kVersion, Record::plan_failed};
+    Step step = Step::none;
+    std::int32_t err = 0;
+};
+
+// Sends `signo` to every process of the sandbox but pid 1.
+struct SignalRequest {
+    RecordHeader header{kMagic, kVersion, Record::signal};
+    std::int32_t signo = 0;
+};
+
+struct EndReport {
+    RecordHeader header{kMagic, kVersion, Record::ended};
+    std::int32_t wait_status = 0;  // as waitpid(2) gives it, of the script
+    std::uint32_t reserved = 0;
+    std::int64_t user_us = 0;      // of the script and all it waited for
+    std::int64_t system_us = 0;
+    std::uint64_t max_rss_bytes = 0;
+};
+
+}  // namespace berth::ipc

@@ -1,0 +1,273 @@
+// The messages between berthd and berth-runner: the one schema of that socket.
+// Nothing here returns a plaintext: berthd hands plaintext in to be sealed and
+// gets envelopes; for a run it hands envelopes in and gets a started process.
+//
+//   runner → berthd   Hello at once; then answers and the events of live runs
+//   berthd → runner   LoadKeys first; then any of the others
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+
+namespace berth::ipc {
+
+inline constexpr std::uint32_t kRunnerProtocol = 1;
+
+// The type of a message, in its frame. A new message gets a new number.
+enum class MessageType : std::uint16_t {
+    hello = 1,
+    load_keys = 2,
+    keys_loaded = 3,
+    new_data_key = 4,
+    data_key = 5,
+    seal = 6,
+    sealed = 7,
+    start = 8,
+    started = 9,
+    output = 10,
+    ended = 11,
+    cancel = 12,
+};
+
+// runner → berthd.
+struct RunnerHello {
+    static constexpr auto kType = MessageType::hello;
+    std::uint32_t protocol = kRunnerProtocol;
+    std::string root_key_id;  // 8 raw bytes; empty: there is no root key, `why` says what to do
+    std::string why;
+    bool secret_memory_locked = false;
+    bool launcher_present = false;
+    std::uint32_t protections = 0;  // launcher_protocol.h Protection
+    std::uint32_t landlock_abi = 0;
+    std::uint32_t slots = 0;
+    std::uint32_t first_uid = 0;
+    template <class V>
+    void fields(V& v) {
+        v(protocol, root_key_id, why, secret_memory_locked, launcher_present, protections,
+          landlock_abi, slots, first_uid);
+    }
+};
+
+struct WrappedKey {
+    std::uint32_t id = 0;  // a key-encryption key's term, or a data key's id
+    std::string envelope;
+    template <class V>
+    void fields(V& v) {
+        v(id, envelope);
+    }
+};
+
+// berthd → runner: the key-encryption keys as stored. With none, the runner makes
+// the first (term 1) and returns it wrapped by the root key.
+struct LoadKeys {
+    static constexpr auto kType = MessageType::load_keys;
+    std::string install_id;  // 16 raw bytes
+    std::vector<WrappedKey> keks;
+    template <class V>
+    void fields(V& v) {
+        v(install_id, keks);
+    }
+};
+
+struct KeysLoaded {
+    static constexpr auto kType = MessageType::keys_loaded;
+    bool ok = false;
+    std::string why;                // when not: which key, and the cure; never key material
+    std::vector<WrappedKey> fresh;  // made just now: to be stored before anything is sealed
+    template <class V>
+    void fields(V& v) {
+        v(ok, why, fresh);
+    }
+};
+
+enum class ScopeKind : std::uint32_t { install = 0, tenant = 1, integration = 2 };
+
+// Whose key and whose field. The runner builds the associated data from this,
+// which berthd derives from what the caller may do, never from a stored row.
+struct Scope {
+    ScopeKind kind = ScopeKind::tenant;
+    std::int64_t id = 0;
+    template <class V>
+    void fields(V& v) {
+        v(kind, id);
+    }
+};
+
+struct NewDataKey {
+    static constexpr auto kType = MessageType::new_data_key;
+    std::uint64_t request = 0;
+    Scope scope;
+    std::uint32_t key_id = 0;  // chosen by the store, unique in the installation
+    template <class V>
+    void fields(V& v) {
+        v(request, scope, key_id);
+    }
+};
+
+struct DataKey {
+    static constexpr auto kType = MessageType::data_key;
+    std::uint64_t request = 0;
+    std::string why;  // empty: it worked
+    WrappedKey key;
+    std::uint32_t kek_term = 0;
+    template <class V>
+    void fields(V& v) {
+        v(request, why, key, kek_term);
+    }
+};
+
+struct FieldRef {
+    Scope scope;
+    std::int64_t connector_id = 0;
+    std::string field;
+    std::uint64_t version = 0;
+    template <class V>
+    void fields(V& v) {
+        v(scope, connector_id, field, version);
+    }
+};
+
+struct Seal {
+    static constexpr auto kType = MessageType::seal;
+    std::uint64_t request = 0;
+    WrappedKey data_key;
+    FieldRef where;
+    Secret plaintext;
+    template <class V>
+    void fields(V& v) {
+        v(request, data_key, where, plaintext);
+    }
+};
+
+struct Sealed {
+    static constexpr auto kType = MessageType::sealed;
+    std::uint64_t request = 0;
+    std::string why;  // empty: it worked
+    std::string envelope;
+    template <class V>
+    void fields(V& v) {
+        v(request, why, envelope);
+    }
+};
+
+// One secret of a run: the names it has in the environment (both spellings of a
+// hyphenated connector) and where its value is.
+struct RunSecret {
+    std::vector<std::string> names;
+    FieldRef where;
+    WrappedKey data_key;
+    std::string envelope;
+    template <class V>
+    void fields(V& v) {
+        v(names, where, data_key, envelope);
+    }
+};
+
+struct RunFile {
+    std::string name;  // below /work, no '..'
+    std::string content;
+    template <class V>
+    void fields(V& v) {
+        v(name, content);
+    }
+};
+
+// berthd → runner. Answered by Started or Ended, both with this attempt.
+struct Start {
+    static constexpr auto kType = MessageType::start;
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    std::vector<std::string> argv;
+    std::vector<std::string> env;  // `NAME=value`, without the secrets
+    std::vector<RunSecret> secrets;
+    std::string working_folder;    // below /app
+    std::vector<RunFile> files;
+    std::string runtime;
+    std::string release;           // content hash
+    std::uint32_t network = 0;     // launcher_protocol.h Network
+    std::uint32_t grants = 0;
+    std::uint64_t memory_bytes = 0;
+    std::int64_t wall_time_s = 0;
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt, argv, env, secrets, working_folder, files, runtime, release, network,
+          grants, memory_bytes, wall_time_s);
+    }
+};
+
+// The program has been executed.
+struct Started {
+    static constexpr auto kType = MessageType::started;
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    std::int64_t time_us = 0;
+    std::uint32_t protections = 0;
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt, time_us, protections);
+    }
+};
+
+enum class StreamKind : std::uint32_t { out = 0, err = 1, note = 2 };
+
+// What it printed, masked, in order.
+struct Output {
+    static constexpr auto kType = MessageType::output;
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    std::uint64_t seq = 0;
+    std::int64_t time_us = 0;
+    StreamKind stream = StreamKind::err;
+    std::string bytes;
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt, seq, time_us, stream, bytes);
+    }
+};
+
+enum class EndKind : std::uint32_t {
+    exited = 0,         // number: exit code
+    signalled = 1,      // number: signal
+    timed_out = 2,      // number: the limit in seconds
+    out_of_memory = 3,  // number: the limit in bytes
+    cancelled = 4,
+    setup_failed = 5,   // text: the step; number: errno
+    lost = 6,           // text: why
+    state_too_large = 7,  // number: bytes
+};
+
+// Always the last message of a run; its Outputs have come before it.
+struct Ended {
+    static constexpr auto kType = MessageType::ended;
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    std::int64_t time_us = 0;
+    EndKind kind = EndKind::exited;
+    std::int64_t number = 0;
+    std::string text;
+    std::string std_out;  // the last non-empty stdout line, masked
+    std::int64_t user_us = 0;
+    std::int64_t system_us = 0;
+    std::uint64_t max_rss_bytes = 0;
+    std::uint64_t log_bytes = 0;  // printed, also what was cut
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt, time_us, kind, number, text, std_out, user_us, system_us, max_rss_bytes,
+          log_bytes);
+    }
+};
+
+struct Cancel {
+    static constexpr auto kType = MessageType::cancel;
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt);
+    }
+};
+
+}  // namespace berth::ipc
