@@ -36,7 +36,8 @@ public:
 
 private:
     struct Cleanse {
-        explicit Cleanse(std::size_t bytes = 0) noexcept : size{bytes} {}
+        Cleanse() noexcept : size{0} {}
+        explicit Cleanse(std::size_t bytes) noexcept : size{bytes} {}
         std::size_t size;
         void operator()(unsigned char* bytes) const noexcept;
     };
