@@ -1,0 +1,27 @@
+// A JSON Schema (draft 7) validator for settings and metadata. Our own, because
+// its refusals are read by people, and because a hostile schema or value must
+// cost no more than a bounded amount of work: patterns run on RE2 (linear time),
+// steps and depth are counted, `$ref` never leaves the document.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/json.h"
+
+namespace berth {
+
+struct SchemaProblem {
+    std::string property;  // `page_size`, `mapping[2].in`; empty: the whole
+    std::string message;   // `must be a whole number, not text`
+    bool operator==(const SchemaProblem&) const = default;
+};
+
+// What is wrong with the schema itself: unknown `type`s, a `$ref` to nothing, a
+// `pattern` that RE2 does not take. `property` is the place as a JSON pointer.
+std::vector<SchemaProblem> check_json_schema(const Json& schema);
+
+// Whether `value` fits; empty when it does. At most 32 problems are told.
+std::vector<SchemaProblem> validate_json(const Json& schema, const Json& value);
+
+}  // namespace berth
