@@ -18,13 +18,21 @@ inline constexpr std::size_t kHttpHeaderCount = 100;
 inline constexpr std::size_t kHttpUriBytes = 8 * KiB;
 inline constexpr std::size_t kHttpBodyBytes = 1 * MiB;
 inline constexpr std::size_t kReleaseUploadBytes = 256 * MiB;  // the one route with a large body
-inline constexpr auto kHttpHeadTime = 10s;           // from the first byte to the end of the head
+inline constexpr auto kHttpHeadTime = 10s;  // from the first byte to the end of the head
 inline constexpr std::size_t kHttpBodyBytesPerSecond = 1 * KiB;  // slower senders are cut off
-inline constexpr auto kHttpIdleTime = 60s;           // keep-alive
+inline constexpr auto kHttpIdleTime = 60s;                       // keep-alive
 inline constexpr std::size_t kHttpConnections = 1024;
 inline constexpr std::size_t kHttpConnectionsPerUid = 256;
-inline constexpr std::size_t kHttpPipelined = 16;        // requests read ahead of their answers
+inline constexpr std::size_t kHttpReadAheadBytes = 64 * KiB;  // kept while a request is being answered
 inline constexpr std::size_t kHttpUnsentBytes = 4 * MiB;  // a follower that reads slower is cut off
+
+inline constexpr std::size_t kHttpChunkLineBytes = 256;  // a chunk's size and extensions
+inline constexpr std::size_t kHttpRefusals = 64;  // connections being told that they are not served
+inline constexpr auto kHttpBodyWindow = 10s;      // over which the rate of a body is measured
+inline constexpr auto kHttpLingerTime = 2s;       // for the client to read why it was cut off
+inline constexpr auto kHttpHeartbeat = 15s;       // between signs of life on a quiet event stream
+inline constexpr auto kHttpStopTime = 10s;        // for requests in flight when the daemon stops
+inline constexpr auto kHttpSweep = 250ms;         // how often deadlines are looked at
 
 // --- JSON from people (reliability.md B3)
 inline constexpr int kJsonDepth = 64;
@@ -36,7 +44,7 @@ inline constexpr std::size_t kManifestNodes = 100'000;
 inline constexpr std::size_t kManifestAliases = 50;
 
 // --- names
-inline constexpr std::size_t kNameBytes = 63;        // tenants, integrations, connectors
+inline constexpr std::size_t kNameBytes = 63;  // tenants, integrations, connectors
 inline constexpr std::size_t kLongNameBytes = 200;
 inline constexpr std::size_t kCommandBytes = 16 * KiB;  // a manifest's `run` or `build` line
 
@@ -45,40 +53,41 @@ inline constexpr std::size_t kReleaseFiles = 100'000;
 inline constexpr std::size_t kReleaseBytes = 1024 * MiB;  // unpacked
 
 // --- secrets
-inline constexpr std::size_t kSecretBytes = 64 * KiB;        // one field; the envelope's largest padding
-inline constexpr std::size_t kSecretFields = 64;             // per connection
-inline constexpr std::size_t kMaskableSecretBytes = 6;       // shorter ones would mask half a log
+inline constexpr std::size_t kSecretBytes = 64 * KiB;   // one field; the envelope's largest padding
+inline constexpr std::size_t kSecretFields = 64;        // per connection
+inline constexpr std::size_t kMaskableSecretBytes = 6;  // shorter ones would mask half a log
 
 // --- triggers and runs
 inline constexpr std::size_t kTriggerPayloadBytes = kHttpBodyBytes;
-inline constexpr std::size_t kTriggersPerRun = 1000;         // a larger bundle leaves the rest waiting
+inline constexpr std::size_t kTriggersPerRun = 1000;  // a larger bundle leaves the rest waiting
 inline constexpr std::size_t kWaitingTriggersPerTenant = 100'000;
-inline constexpr std::size_t kTriggersEnvBytes = 96 * KiB;   // PAN_CTX_RUN_TRIGGERS
+inline constexpr std::size_t kTriggersEnvBytes = 96 * KiB;  // PAN_CTX_RUN_TRIGGERS
 // One `NAME=value` of an environment is at most 128 KiB (execve(2), MAX_ARG_STRLEN).
 inline constexpr std::size_t kEnvEntryBytes = 128 * KiB - 1;
-inline constexpr std::size_t kEnvBytes = 1536 * KiB;         // all of it: below a quarter of an 8 MiB stack
-inline constexpr std::size_t kStateBytes = 96 * KiB;         // the last stdout line; it becomes an entry
-inline constexpr std::size_t kMetadataBytes = 1 * MiB;       // tenant metadata, a file in the sandbox
-inline constexpr std::size_t kPlanFilesBytes = 64 * MiB;     // payload and metadata files of one run
+inline constexpr std::size_t kEnvBytes =
+    1536 * KiB;  // all of it: below a quarter of an 8 MiB stack
+inline constexpr std::size_t kStateBytes = 96 * KiB;    // the last stdout line; it becomes an entry
+inline constexpr std::size_t kMetadataBytes = 1 * MiB;  // tenant metadata, a file in the sandbox
+inline constexpr std::size_t kPlanFilesBytes = 64 * MiB;  // payload and metadata files of one run
 
-inline constexpr auto kWallTime = 600s;       // pandium-contract.md 4
+inline constexpr auto kWallTime = 600s;  // pandium-contract.md 4
 inline constexpr auto kMaxWallTime = 24h;
-inline constexpr auto kTermGrace = 10s;       // from SIGTERM to SIGKILL
+inline constexpr auto kTermGrace = 10s;  // from SIGTERM to SIGKILL
 inline constexpr std::uint64_t kMemoryBytes = 512 * MiB;
 inline constexpr std::uint64_t kScratchBytes = 256 * MiB;  // /tmp, /work and /dev/shm together
 inline constexpr std::uint64_t kScratchInodes = 65'536;
 inline constexpr std::uint64_t kProcesses = 256;
 inline constexpr std::uint64_t kOpenFiles = 1024;
-inline constexpr std::uint64_t kFileBytes = 256 * MiB;     // RLIMIT_FSIZE
+inline constexpr std::uint64_t kFileBytes = 256 * MiB;  // RLIMIT_FSIZE
 
 // --- what a run prints
 inline constexpr std::uint64_t kLogBytes = 16 * MiB;       // per run; then one truncation marker
 inline constexpr std::size_t kLogChunkBytes = 64 * KiB;    // one record
 inline constexpr std::size_t kOutputQueueBytes = 4 * MiB;  // runner → berthd; past it, pipes wait
-inline constexpr auto kDrainTime = 5s;                     // from the end of a run to the end of its output
+inline constexpr auto kDrainTime = 5s;  // from the end of a run to the end of its output
 
 // --- frames between the daemons
 inline constexpr std::size_t kFrameBytes = 64 * KiB;
-inline constexpr std::size_t kMessageBytes = 128 * MiB;    // a start with its payload files
+inline constexpr std::size_t kMessageBytes = 128 * MiB;  // a start with its payload files
 
 }  // namespace berth::limits

@@ -1,0 +1,25 @@
+// What routes read from a request besides ids: paging and JSON bodies, with the
+// contract's rules and refusals.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+#include "base/error.h"
+#include "control/http.h"
+#include "model/json.h"
+#include "model/values.h"
+
+namespace berth {
+
+// `skip` (0), `limit` (100, at most 500) and `sort_by` = `{field}__ASC` or
+// `{field}__DESC`, where field is one of `sortable`.
+Result<Page> read_page(const Request& request, std::initializer_list<std::string_view> sortable);
+
+enum class EmptyBody { refused, allowed };  // allowed: read as {}
+
+// The body as a JSON object. Another content type or broken JSON is `invalid`
+// (400), JSON that is no object `unprocessable` (422, at `body`).
+Result<Json> read_json_object(const Request& request, EmptyBody empty = EmptyBody::refused);
+
+}  // namespace berth

@@ -1,0 +1,60 @@
+// Which handler answers which path, and who may ask: routes are one table of
+// data, so that documents and checks can be made from it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "control/errors.h"
+#include "control/http.h"
+#include "control/input.h"
+#include "control/peer.h"
+#include "control/reply.h"
+
+namespace berth {
+
+using Handler = std::function<void(Request, Reply)>;
+
+enum class BodyPlace { memory, file };  // Request::body | Request::body_file
+
+struct Route {
+    Method method = Method::get;
+    std::string pattern;  // `/v2/tenants/{tenant_id}/sync`
+    Role role = Role::administrator;
+    std::string summary;  // one line for people; a route without one is not taken
+    Handler handler;
+    std::size_t body_limit = limits::kHttpBodyBytes;
+    BodyPlace body_place = BodyPlace::memory;
+    ErrorStyle error_style = ErrorStyle::fields;
+};
+
+struct Match {
+    const Route* route = nullptr;
+    NamedValues params;
+};
+struct NoPath {};
+struct NoMethod {
+    std::string allow;  // `GET, HEAD, POST`
+};
+
+class Router {
+public:
+    // Two routes with the same method and shape are our mistake (asserted).
+    void add(Route route);
+    void add(std::vector<Route> routes);
+
+    // A literal segment goes before a {name}; HEAD is answered by the GET.
+    std::variant<Match, NoPath, NoMethod> find(Method method,
+                                               const std::vector<std::string>& path) const;
+    const std::vector<Route>& routes() const { return routes_; }
+
+private:
+    // Behind a pointer-stable order: routes_ is not changed once the server runs.
+    std::vector<Route> routes_;
+    std::vector<std::vector<std::string>> patterns_;  // routes_[i].pattern, split
+};
+
+}  // namespace berth
