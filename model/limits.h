@@ -23,7 +23,8 @@ inline constexpr std::size_t kHttpBodyBytesPerSecond = 1 * KiB;  // slower sende
 inline constexpr auto kHttpIdleTime = 60s;                       // keep-alive
 inline constexpr std::size_t kHttpConnections = 1024;
 inline constexpr std::size_t kHttpConnectionsPerUid = 256;
-inline constexpr std::size_t kHttpReadAheadBytes = 64 * KiB;  // kept while a request is being answered
+inline constexpr std::size_t kHttpReadAheadBytes =
+    64 * KiB;                                             // kept while a request is being answered
 inline constexpr std::size_t kHttpUnsentBytes = 4 * MiB;  // a follower that reads slower is cut off
 
 inline constexpr std::size_t kHttpChunkLineBytes = 256;  // a chunk's size and extensions
@@ -55,7 +56,9 @@ inline constexpr std::size_t kReleaseBytes = 1024 * MiB;  // unpacked
 // --- secrets
 inline constexpr std::size_t kSecretBytes = 64 * KiB;   // one field; the envelope's largest padding
 inline constexpr std::size_t kSecretFields = 64;        // per connection
+inline constexpr std::size_t kSecretMemoryBytes = 4 * MiB;  // locked, in berth-runner; a power of 2
 inline constexpr std::size_t kMaskableSecretBytes = 6;  // shorter ones would mask half a log
+inline constexpr std::size_t kMaskPatternBytes = 1 * MiB;  // of all forms of a run's secrets
 
 // --- triggers and runs
 inline constexpr std::size_t kTriggerPayloadBytes = kHttpBodyBytes;
@@ -73,6 +76,8 @@ inline constexpr std::size_t kPlanFilesBytes = 64 * MiB;  // payload and metadat
 inline constexpr auto kWallTime = 600s;  // pandium-contract.md 4
 inline constexpr auto kMaxWallTime = 24h;
 inline constexpr auto kTermGrace = 10s;  // from SIGTERM to SIGKILL
+inline constexpr int kMaxAttempts = 3;   // of a run with `on_lost: retry`
+inline constexpr auto kSetupTime = 30s;  // from asking for a sandbox to the exec in it
 inline constexpr std::uint64_t kMemoryBytes = 512 * MiB;
 inline constexpr std::uint64_t kScratchBytes = 256 * MiB;  // /tmp, /work and /dev/shm together
 inline constexpr std::uint64_t kScratchInodes = 65'536;
@@ -86,7 +91,18 @@ inline constexpr std::size_t kLogChunkBytes = 64 * KiB;    // one record
 inline constexpr std::size_t kOutputQueueBytes = 4 * MiB;  // runner → berthd; past it, pipes wait
 inline constexpr auto kDrainTime = 5s;  // from the end of a run to the end of its output
 
+// --- store
+inline constexpr std::size_t kStoreQueue = 16'384;       // operations waiting for the writer
+inline constexpr std::size_t kStoreReadQueue = 16'384;   // and for the reader
+inline constexpr std::size_t kStoreBatch = 512;          // operations in one commit
+inline constexpr auto kStoreBusyTime = 5000ms;           // for a lock that somebody else holds
+inline constexpr std::size_t kPreparedStatements = 256;  // per connection
+inline constexpr int kCheckpointPages = 1000;  // of the write-ahead log, then it is copied back
+inline constexpr int kWalMaxPages = 16'384;    // 64 MiB; past it the writer itself waits for that
+inline constexpr std::size_t kLogQueueBytes = 64 * MiB;  // log chunks waiting for their commit
+
 // --- frames between the daemons
+inline constexpr auto kReconnectTime = 250ms;  // between two tries to reach a daemon that is gone
 inline constexpr std::size_t kFrameBytes = 64 * KiB;
 inline constexpr std::size_t kMessageBytes = 128 * MiB;  // a start with its payload files
 
