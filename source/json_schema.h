@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/json.h"
@@ -17,11 +18,20 @@ struct SchemaProblem {
     bool operator==(const SchemaProblem&) const = default;
 };
 
-// What is wrong with the schema itself: unknown `type`s, a `$ref` to nothing, a
+// `format` says nothing by itself (draft 7); settings do check dates and times.
+enum class Formats { ignore, check };
+
+// What is wrong with the schema itself: unknown types, a `$ref` to nothing, a
 // `pattern` that RE2 does not take. `property` is the place as a JSON pointer.
 std::vector<SchemaProblem> check_json_schema(const Json& schema);
 
-// Whether `value` fits; empty when it does. At most 32 problems are told.
-std::vector<SchemaProblem> validate_json(const Json& schema, const Json& value);
+// Whether `value` fits; empty when it does. At most 32 problems are told. They
+// name what was expected and never repeat a value.
+std::vector<SchemaProblem> validate_json(const Json& schema, const Json& value,
+                                         Formats formats = Formats::ignore);
+
+// What `#`, `#/definitions/x` or `definitions/x` means in `root`; null when there
+// is no such thing, or it lies in another document.
+const Json* find_ref(const Json& root, std::string_view ref);
 
 }  // namespace berth
