@@ -14,9 +14,9 @@ namespace berth {
 namespace {
 
 constexpr std::array kAll{
-    RunState::queued,          RunState::preparing,       RunState::starting,
-    RunState::running,         RunState::succeeded,       RunState::failed_integration,
-    RunState::failed_refresh,  RunState::failed_timeout,  RunState::failed_metadata,
+    RunState::queued,          RunState::preparing,      RunState::starting,
+    RunState::running,         RunState::succeeded,      RunState::failed_integration,
+    RunState::failed_refresh,  RunState::failed_timeout, RunState::failed_metadata,
     RunState::failed_platform, RunState::cancelled,
 };
 

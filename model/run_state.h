@@ -13,10 +13,10 @@ namespace berth {
 
 // The enumerators are the words in the database, in the API and in the logs.
 enum class RunState {
-    queued,              // has its triggers, waits for a free place
-    preparing,           // its environment is being put together
-    starting,            // handed to the runner with this attempt's fence
-    running,             // the script has been executed
+    queued,     // has its triggers, waits for a free place
+    preparing,  // its environment is being put together
+    starting,   // handed to the runner with this attempt's fence
+    running,    // the script has been executed
     succeeded,
     failed_integration,  // the script's own doing
     failed_refresh,      // a credential could not be refreshed

@@ -159,10 +159,10 @@ struct Run {
     ReleaseId release_id;
     RunMode mode = RunMode::normal;
     RunState state = RunState::queued;
-    int attempt = 1;     // the fence: every write of a run carries it
-    std::string reason;  // describe(outcome) once it has ended
-    std::string std_out; // its last non-empty stdout line, masked
-    std::string grants;  // JSON array: each weakening of its sandbox
+    int attempt = 1;      // the fence: every write of a run carries it
+    std::string reason;   // describe(outcome) once it has ended
+    std::string std_out;  // its last non-empty stdout line, masked
+    std::string grants;   // JSON array: each weakening of its sandbox
     Usage usage;
     Time created{};
     std::optional<Time> started;

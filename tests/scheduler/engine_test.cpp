@@ -1,0 +1,96 @@
+// The engine over ports that the test holds in its hands.
+#include "scheduler/engine.h"
+
+#include <catch2/catch.hpp>
+
+using namespace berth;
+
+namespace {
+
+struct HeldStore : RunStore {
+    struct Question {
+        int places;
+        Callback<void(Result<std::vector<Run>>)> done;
+    };
+    std::vector<Question> asked;
+    void begin_runs(int places, Callback<void(Result<std::vector<Run>>)> done) override {
+        asked.push_back({places, std::move(done)});
+    }
+    void answer(std::vector<std::int64_t> run_ids) {
+        REQUIRE_FALSE(asked.empty());
+        auto question = std::move(asked.front());
+        asked.erase(asked.begin());
+        std::vector<Run> runs;
+        for (const auto id : run_ids) {
+            Run run;
+            run.id = RunId{id};
+            runs.push_back(run);
+        }
+        question.done(std::move(runs));
+    }
+};
+
+struct HeldLauncher : Launcher {
+    std::vector<std::int64_t> launched;
+    void launch(const Run& run) override { launched.push_back(run.id.value); }
+};
+
+struct Fixture {
+    Loop loop;
+    HeldStore store;
+    HeldLauncher launcher;
+    Engine engine{loop, store, launcher, /*max_runs=*/2};
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "nothing starts before the engine is open", "[scheduler]") {
+    engine.kick();
+    CHECK(store.asked.empty());
+    engine.open();
+    CHECK(store.asked.size() == 1);
+    CHECK(store.asked[0].places == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "kicks during a pass lead to exactly one more", "[scheduler]") {
+    engine.open();
+    engine.kick();
+    engine.kick();
+    REQUIRE(store.asked.size() == 1);
+    store.answer({});
+    CHECK(store.asked.size() == 1);
+    store.answer({});
+    CHECK(store.asked.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a full host asks for nothing until a run has ended", "[scheduler]") {
+    engine.open();
+    store.answer({1, 2});
+    CHECK(launcher.launched == std::vector<std::int64_t>{1, 2});
+    CHECK(store.asked.empty());
+    engine.kick();
+    CHECK(store.asked.empty());
+    engine.ended(RunId{1});
+    REQUIRE(store.asked.size() == 1);
+    CHECK(store.asked[0].places == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a closed engine starts nothing more", "[scheduler]") {
+    engine.open();
+    store.answer({1});
+    store.answer({});
+    engine.close();
+    engine.ended(RunId{1});
+    CHECK(store.asked.empty());
+    CHECK(engine.live() == 0);
+}
+
+TEST_CASE_METHOD(Fixture, "a store that cannot answer is asked again later", "[scheduler]") {
+    engine.open();
+    auto question = std::move(store.asked.front());
+    store.asked.clear();
+    question.done(fail(FailureKind::unavailable, "the disk is full"));
+    CHECK(store.asked.empty());  // not at once
+    uv_run(loop.raw(), UV_RUN_ONCE);
+    CHECK(store.asked.size() == 1);
+}
