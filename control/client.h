@@ -18,6 +18,9 @@
 
 namespace berth {
 
+class ClientWire;
+struct ClientBody;
+
 using ClientHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct ClientResponse {
@@ -69,10 +72,15 @@ public:
                                   const ClientHeaders& headers = {});
 
 private:
-    struct Wire;
+    // Called with each piece of the body in response.body, which it may take.
+    using OnBody = std::function<Follow(ClientResponse& response)>;
+    Result<ClientResponse> exchange(std::string_view method, std::string_view target,
+                                    const ClientHeaders& headers, const ClientBody& body,
+                                    const OnBody& on_body);
+
     std::filesystem::path socket_;
     ClientOptions options_;
-    std::unique_ptr<Wire> wire_;  // the connection, while it is open
+    std::unique_ptr<ClientWire> wire_;  // the connection, kept between requests
 };
 
 // For one segment of a path or one value of a query: `a/b c` → `a%2Fb%20c`.

@@ -18,8 +18,9 @@ Result<Page> read_page(const Request& request, std::initializer_list<std::string
 
 enum class EmptyBody { refused, allowed };  // allowed: read as {}
 
-// The body as a JSON object. Another content type or broken JSON is `invalid`
-// (400), JSON that is no object `unprocessable` (422, at `body`).
+// The body as a JSON object. Broken JSON is `invalid` (400), JSON that is no
+// object `unprocessable` (422, at `body`). The content type has been checked by
+// then (Route::content_type).
 Result<Json> read_json_object(const Request& request, EmptyBody empty = EmptyBody::refused);
 
 }  // namespace berth

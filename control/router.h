@@ -29,6 +29,7 @@ struct Route {
     std::size_t body_limit = limits::kHttpBodyBytes;
     BodyPlace body_place = BodyPlace::memory;
     ErrorStyle error_style = ErrorStyle::fields;
+    std::string content_type = "application/json";  // of a body that says what it is; else 415
 };
 
 struct Match {

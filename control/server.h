@@ -1,7 +1,7 @@
 // Accepts connections of a listening Unix socket and serves HTTP/1.1 on them:
 // keep-alive, one request of a connection at a time, answers in order. Hostile
-// and slow clients are cut off by the limits in HttpLimits; each Connection is
-// in connection.h. Thread: loop.
+// and slow clients are cut off by HttpLimits; what one client may do is in
+// http_connection.h. Thread: loop.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,7 @@
 
 namespace berth {
 
-class Connection;
+class HttpConnection;
 
 struct ServerOptions {
     HttpLimits limits;
@@ -49,12 +49,10 @@ public:
     std::size_t connections() const { return open_.size(); }
 
 private:
-    friend class Connection;
-    enum class Admission { served, refused };
-
+    friend class HttpConnection;
     void accept(Fd fd);
     bool has_room_for(uid_t uid) const;
-    void closed(Connection& connection);  // called by a connection, at most once
+    void closed(HttpConnection& connection);  // called by a connection, at most once
     void bury();
     void sweep();
 
@@ -62,9 +60,9 @@ private:
     const Clock& clock_;
     const Router& router_;
     ServerOptions options_;
-    std::map<Connection*, std::unique_ptr<Connection>> open_;
-    std::vector<std::unique_ptr<Connection>>
-        closed_;                           // until the callback that closed them is over
+    std::map<HttpConnection*, std::unique_ptr<HttpConnection>> open_;
+    // Closed, and kept until the callback that closed them is over.
+    std::vector<std::unique_ptr<HttpConnection>> closed_;
     std::size_t refused_ = 0;              // of open_: being told that they are not served
     std::map<uid_t, std::size_t> served_;  // of open_: by user
     std::optional<Listener> listener_;

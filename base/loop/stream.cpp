@@ -89,6 +89,16 @@ void Stream::write(std::string bytes, Callback<void(bool)> done) {
     (void)request.release();  // freed by `written`
 }
 
+void Stream::end_writing() {
+    auto request = std::make_unique<uv_shutdown_t>();
+    const auto ended = [](uv_shutdown_t* uv, int) noexcept { delete uv; };
+    const int rc =
+        uv_shutdown(request.get(), reinterpret_cast<uv_stream_t*>(&handle_->uv), ended);
+    if (rc == UV_ENOTCONN) return;  // ended or broken before
+    check_uv(rc, "ending a stream");
+    (void)request.release();  // freed by `ended`
+}
+
 std::size_t Stream::queued_bytes() const noexcept {
     return uv_stream_get_write_queue_size(reinterpret_cast<const uv_stream_t*>(&handle_->uv));
 }

@@ -29,6 +29,8 @@ public:
     void resume();
     // Takes the bytes; `done(false)` when the connection broke first.
     void write(std::string bytes, Callback<void(bool)> done);
+    // Ends our direction after what is queued; the other end reads an end of file.
+    void end_writing();
     std::size_t queued_bytes() const noexcept;  // taken and not yet written
 
 private:
