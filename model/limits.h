@@ -62,7 +62,8 @@ inline constexpr std::size_t kMaskPatternBytes = 1 * MiB;  // of all forms of a 
 
 // --- triggers and runs
 inline constexpr std::size_t kTriggerPayloadBytes = kHttpBodyBytes;
-inline constexpr std::size_t kTriggersPerRun = 1000;  // a larger bundle leaves the rest waiting
+// A larger bundle leaves the rest waiting; so many always fit into kTriggersEnvBytes.
+inline constexpr std::size_t kTriggersPerRun = 400;
 inline constexpr std::size_t kWaitingTriggersPerTenant = 100'000;
 inline constexpr std::size_t kTriggersEnvBytes = 96 * KiB;  // PAN_CTX_RUN_TRIGGERS
 // One `NAME=value` of an environment is at most 128 KiB (execve(2), MAX_ARG_STRLEN).

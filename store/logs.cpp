@@ -1,0 +1,265 @@
+#include "store/logs.h"
+
+#include <sys/stat.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/cptr.h"
+#include "base/log.h"
+#include "model/limits.h"
+#include "store/db_sqlite.h"
+#include "store/sql.h"
+
+namespace berth {
+namespace {
+
+constexpr std::size_t kOpenDays = 3;  // per thread
+constexpr int kLevel = 1;             // the fastest: the writer keeps up with the pipes
+constexpr std::size_t kWorthIt = 64;  // bytes; smaller chunks are kept as they are
+constexpr int kCheckpointPages = 4 * limits::kCheckpointPages;
+constexpr std::string_view kSuffix = ".db";
+
+constexpr const char* kSchema =
+    "create table if not exists chunks ("
+    " run_id integer not null, seq integer not null, time integer not null,"
+    " stream text not null, zstd integer not null, bytes blob not null,"
+    " primary key (run_id, seq)) strict";
+
+// The chunk's bytes as they are stored; nothing when compression does not pay.
+std::optional<std::string> compress(std::string_view bytes) {
+    if (bytes.size() < kWorthIt) return {};
+    std::string packed(ZSTD_compressBound(bytes.size()), '\0');
+    const std::size_t size =
+        ZSTD_compress(packed.data(), packed.size(), bytes.data(), bytes.size(), kLevel);
+    if (ZSTD_isError(size) || size >= bytes.size()) return {};
+    packed.resize(size);
+    return packed;
+}
+
+std::string decompress(std::string_view packed) {
+    const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
+    if (size > limits::kMessageBytes)  // also the two values that mean an error
+        throw StoreError{StoreError::Kind::corrupt, "a log chunk has no sensible size"};
+    std::string bytes(size, '\0');
+    const std::size_t got =
+        ZSTD_decompress(bytes.data(), bytes.size(), packed.data(), packed.size());
+    if (ZSTD_isError(got) || got != size)
+        throw StoreError{StoreError::Kind::corrupt, "a log chunk cannot be unpacked"};
+    return bytes;
+}
+
+void insert(Db& db, const LogChunk& chunk) {
+    const auto packed = compress(chunk.bytes);
+    db.exec(
+        "insert into chunks (run_id, seq, time, stream, zstd, bytes)"
+        " values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        {chunk.run_id, chunk.seq, chunk.time, to_string(chunk.stream), packed.has_value(),
+         Bytes{packed ? *packed : chunk.bytes}});
+}
+
+LogChunk read_chunk(RunId run, const Row& row) {
+    Columns c{row};
+    LogChunk chunk;
+    chunk.run_id = run;
+    chunk.seq = static_cast<std::uint64_t>(c.integer());
+    chunk.time = c.time();
+    chunk.stream = c.word(parse_output_stream);
+    const bool packed = c.flag();
+    chunk.bytes = c.text();
+    if (packed) chunk.bytes = decompress(chunk.bytes);
+    return chunk;
+}
+
+Failure trouble(const std::exception& error, std::string_view doing) {
+    log_error(fmt::format("cannot {} logs", doing), {{"error", std::string_view{error.what()}}});
+    const auto* const store = dynamic_cast<const StoreError*>(&error);
+    if (store && store->kind() == StoreError::Kind::full)
+        return {
+            FailureKind::unavailable, "the disk of the logs is full; make room and try again", {}};
+    return {
+        FailureKind::unavailable, fmt::format("cannot {} logs; see the log of berthd", doing), {}};
+}
+
+// std::function wants to be copied; there is one owner all the same.
+template <typename T>
+void answer(Loop& loop, Callback<void(Result<T>)> done, Result<T> result) {
+    auto held = std::make_shared<std::pair<Callback<void(Result<T>)>, Result<T>>>(
+        std::move(done), std::move(result));
+    loop.post([held] { held->first(std::move(held->second)); });
+}
+
+}  // namespace
+
+// Opens on demand, and closes the oldest past a few.
+class LogStore::Days {
+public:
+    Days(std::filesystem::path dir, Guarded<std::monostate>& opening)
+        : dir_{std::move(dir)}, opening_{opening} {}
+
+    SqliteDb& get(const std::string& day) {
+        if (const auto found = open_.find(day); found != open_.end()) return *found->second;
+        if (open_.size() >= kOpenDays) open_.erase(open_.begin());
+        // A reader that came between the making of the file and its schema would
+        // find half a database.
+        auto made = opening_.with([&](std::monostate) {
+            auto db =
+                SqliteDb::open(dir_ / (day + std::string{kSuffix}), SqliteDb::Access::read_write);
+            if (!db) throw StoreError{StoreError::Kind::corrupt, db.error().message};
+            (*db)->exec_script(kSchema);
+            return *std::move(db);
+        });
+        return *open_.emplace(day, std::move(made)).first->second;
+    }
+
+    // After an error: the next use opens, and so recovers, it anew.
+    void close(const std::string& day) { open_.erase(day); }
+    void close_before(const std::string& day) {
+        open_.erase(open_.begin(), open_.lower_bound(day));
+    }
+
+    // Days that have a file, in order.
+    std::vector<std::string> all() const {
+        std::vector<std::string> days;
+        for (const auto& entry : std::filesystem::directory_iterator{dir_})
+            if (entry.path().extension() == kSuffix) days.push_back(entry.path().stem().string());
+        std::ranges::sort(days);
+        return days;
+    }
+
+private:
+    const std::filesystem::path dir_;
+    Guarded<std::monostate>& opening_;
+    std::map<std::string, std::unique_ptr<SqliteDb>> open_;
+};
+
+LogStore::LogStore(std::filesystem::path dir, Loop& loop)
+    : dir_{std::move(dir)},
+      loop_{loop},
+      written_{std::make_unique<Days>(dir_, opening_)},
+      read_{std::make_unique<Days>(dir_, opening_)} {
+    if (::mkdir(dir_.c_str(), 0700) < 0 && errno != EEXIST) check(-1, "making '{}'", dir_.string());
+}
+
+LogStore::~LogStore() = default;
+
+void LogStore::append(std::vector<LogChunk> chunks, Callback<void(Result<void>)> done) {
+    std::size_t bytes = 0;
+    for (const LogChunk& chunk : chunks)
+        bytes += chunk.bytes.size();
+    enum class Place { full, joined, first };
+    const Place place = queue_.with([&](Queue& queue) {
+        if (queue.bytes > 0 && queue.bytes + bytes > limits::kLogQueueBytes) return Place::full;
+        queue.waiting.push_back({std::move(chunks), std::move(done)});
+        queue.bytes += bytes;
+        return std::exchange(queue.being_written, true) ? Place::joined : Place::first;
+    });
+    if (place == Place::full)
+        return answer<void>(loop_, std::move(done),
+                            fail(FailureKind::busy, "too much output waits to be stored"));
+    if (place == Place::first) writer_.run([this] { write_waiting(); });
+}
+
+void LogStore::write_waiting() {
+    for (;;) {
+        std::vector<Append> batch;
+        queue_.with([&](Queue& queue) {
+            batch.swap(queue.waiting);
+            queue.bytes = 0;
+            queue.being_written = !batch.empty();
+        });
+        if (batch.empty()) return;
+
+        std::map<std::string, std::vector<const LogChunk*>> by_day;
+        for (const Append& append : batch)
+            for (const LogChunk& chunk : append.chunks)
+                by_day[to_utc_day(chunk.time)].push_back(&chunk);
+
+        // One answer for the batch: what was stored before a failure is ignored
+        // when it comes again.
+        Result<void> result;
+        for (const auto& [day, chunks] : by_day) {
+            try {
+                SqliteDb& db = written_->get(day);
+                Tx tx{db, Tx::Mode::write};
+                for (const LogChunk* chunk : chunks)
+                    insert(db, *chunk);
+                tx.commit();
+                if (db.wal_pages() >= kCheckpointPages)
+                    db.checkpoint(SqliteDb::Checkpoint::passive);
+            } catch (const std::exception& error) {
+                written_->close(day);
+                result = tl::unexpected<Failure>{trouble(error, "store")};
+            }
+        }
+        for (Append& append : batch)
+            answer(loop_, std::move(append.done), result);
+    }
+}
+
+std::vector<LogChunk> LogStore::read_range(const Range& range) {
+    const std::string first = to_utc_day(range.from);
+    const std::string last = to_utc_day(range.to);
+    std::vector<LogChunk> chunks;
+    for (const std::string& day : read_->all()) {
+        if (day < first || day > last) continue;
+        ListQuery query{"select seq, time, stream, zstd, bytes from chunks"};
+        query.where("run_id =", range.run);
+        query.where("seq >", range.after);
+        if (range.stream) query.where("stream =", to_string(*range.stream));
+        query.first("seq", range.limit);
+        for (const Row& row : query.run(read_->get(day)))
+            chunks.push_back(read_chunk(range.run, row));
+    }
+    // Each day gave its lowest; the lowest of all are among them. One chunk can be
+    // in two days when the clock was set back between two tries.
+    std::ranges::stable_sort(chunks, {}, &LogChunk::seq);
+    const auto doubled = std::ranges::unique(chunks, {}, &LogChunk::seq);
+    chunks.erase(doubled.begin(), doubled.end());
+    if (chunks.size() > static_cast<std::size_t>(range.limit))
+        chunks.resize(static_cast<std::size_t>(range.limit));
+    return chunks;
+}
+
+void LogStore::read(Range range, Callback<void(Result<std::vector<LogChunk>>)> done) {
+    auto held = std::make_shared<Callback<void(Result<std::vector<LogChunk>>)>>(std::move(done));
+    reader_.run([this, range, held] {
+        Result<std::vector<LogChunk>> result;
+        try {
+            result = read_range(range);
+        } catch (const std::exception& error) {
+            result = tl::unexpected<Failure>{trouble(error, "read")};
+        }
+        answer(loop_, std::move(*held), std::move(result));
+    });
+}
+
+void LogStore::remove_before(Time oldest_kept, Callback<void(Result<std::int64_t>)> done) {
+    auto held = std::make_shared<Callback<void(Result<std::int64_t>)>>(std::move(done));
+    const std::string day = to_utc_day(oldest_kept);
+    // The reader lets go first: a connection that is closed later would delete the
+    // companions of a new file of the same name.
+    reader_.run([this, day, held] {
+        read_->close_before(day);
+        writer_.run([this, day, held] {
+            Result<std::int64_t> removed = 0;
+            try {
+                written_->close_before(day);
+                for (const std::string& old : written_->all()) {
+                    if (old >= day) break;
+                    const auto path = dir_ / (old + std::string{kSuffix});
+                    for (const char* companion : {"-wal", "-shm", ""})
+                        std::filesystem::remove(path.string() + companion);
+                    ++*removed;
+                }
+            } catch (const std::exception& error) {
+                removed = tl::unexpected<Failure>{trouble(error, "delete")};
+            }
+            answer(loop_, std::move(*held), std::move(removed));
+        });
+    });
+}
+
+}  // namespace berth

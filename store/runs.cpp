@@ -1,0 +1,231 @@
+#include "store/runs.h"
+
+#include <array>
+
+#include "model/limits.h"
+#include "store/sql.h"
+
+namespace berth {
+namespace {
+
+constexpr std::string_view kSelect =
+    "select id, tenant_id, integration_id, release_id, mode, state, attempt, reason, std_out,"
+    " grants, user_us, system_us, max_rss_bytes, log_bytes, created, started, completed from runs";
+
+constexpr std::array kSortFields{
+    SortField{"id", "id"},
+    SortField{"created_date", "created"},
+    SortField{"started_date", "started"},
+    SortField{"completed_date", "completed"},
+};
+
+Run read_run(const Row& row) {
+    Columns c{row};
+    Run run;
+    run.id = c.id<RunId>();
+    run.tenant_id = c.id<TenantId>();
+    run.integration_id = c.id<IntegrationId>();
+    run.release_id = c.id<ReleaseId>();
+    run.mode = c.word(parse_run_mode);
+    run.state = c.word(parse_run_state);
+    run.attempt = static_cast<int>(c.integer());
+    run.reason = c.text();
+    run.std_out = c.text();
+    run.grants = c.text();
+    run.usage.user_us = c.integer();
+    run.usage.system_us = c.integer();
+    run.usage.max_rss_bytes = static_cast<std::uint64_t>(c.integer());
+    run.usage.log_bytes = static_cast<std::uint64_t>(c.integer());
+    run.created = c.time();
+    run.started = c.maybe_time();
+    run.completed = c.maybe_time();
+    return run;
+}
+
+void write_event(Db& db, const Run& run, std::string_view note, Time now) {
+    db.exec(
+        "insert into run_events (run_id, tenant_id, attempt, state, note, time)"
+        " values ($1, $2, $3, $4, $5, $6)",
+        {run.id, run.tenant_id, run.attempt, to_string(run.state), note, now});
+}
+
+// Gives waiting triggers to the run and puts the tenant's sum right.
+Result<void> bind_triggers(Db& db, const Run& run, const std::vector<TriggerId>& triggers) {
+    for (const TriggerId& id : triggers) {
+        const auto bound = db.exec(
+            "update triggers set run_id = $1 where id = $2 and tenant_id = $3 and run_id is null",
+            {run.id, id, run.tenant_id});
+        if (bound == 0)
+            return fail(FailureKind::conflict,
+                        "trigger '{}' does not wait for a run of tenant '{}'", id.value,
+                        run.tenant_id.value);
+    }
+    const auto oldest = db.one(
+        "select seq from triggers where tenant_id = $1 and run_id is null order by seq limit 1",
+        {run.tenant_id});
+    if (oldest)
+        db.exec("update waiting set triggers = triggers - $2, oldest_seq = $3 where tenant_id = $1",
+                {run.tenant_id, triggers.size(), oldest->integer(0)});
+    else
+        db.exec("delete from waiting where tenant_id = $1", {run.tenant_id});
+    return {};
+}
+
+// The one statement that writes a state: only from the state and the attempt the
+// decision was made on. `run` holds the values to be written.
+Result<Run> write_state(Db& db, const Run& run, RunState from, int from_attempt,
+                        std::string_view note, Time now) {
+    // 'and state': on PostgreSQL the run may have moved since it was read.
+    const auto moved = db.exec(
+        "update runs set state = $4, attempt = $5, reason = $6, std_out = $7, grants = $8,"
+        " user_us = $9, system_us = $10, max_rss_bytes = $11, log_bytes = $12, started = $13,"
+        " completed = $14 where id = $1 and attempt = $2 and state = $3",
+        {run.id, from_attempt, to_string(from), to_string(run.state), run.attempt, run.reason,
+         run.std_out, run.grants, run.usage.user_us, run.usage.system_us, run.usage.max_rss_bytes,
+         run.usage.log_bytes, run.started, run.completed});
+    if (moved == 0)
+        return fail(FailureKind::conflict, "run '{}' has just changed; look again", run.id.value);
+    write_event(db, run, note, now);
+    return run;
+}
+
+// The run, if this attempt may speak for it and the change is allowed.
+Result<Run> check_move(Db& db, RunId id, int attempt, RunState to) {
+    auto run = get_run(db, id);
+    if (!run) return run;
+    if (run->attempt != attempt)
+        return fail(FailureKind::conflict,
+                    "run '{}' is at attempt {}; what attempt {} says no longer counts", id.value,
+                    run->attempt, attempt);
+    if (!may_become(run->state, to))
+        return fail(FailureKind::conflict, "run '{}' is {} and cannot become {}", id.value,
+                    to_string(run->state), to_string(to));
+    return run;
+}
+
+std::optional<Run> last_ended(Db& db, std::string_view condition, TenantId tenant, RunId before) {
+    const auto row =
+        db.one(fmt::format("{} where tenant_id = $1 and (id < $2 or $2 = 0) and {} order by id desc"
+                           " limit 1",
+                           kSelect, condition),
+               {tenant, before});
+    if (!row) return {};
+    return read_run(*row);
+}
+
+}  // namespace
+
+Result<Run> begin_run(Db& db, TenantId tenant, ReleaseId release, RunMode mode,
+                      const std::vector<TriggerId>& triggers, Time now) {
+    if (triggers.size() > limits::kTriggersPerRun)
+        return fail(FailureKind::over_limit, "a run takes at most {} triggers, not {}",
+                    limits::kTriggersPerRun, triggers.size());
+    const auto owner =
+        db.one("select integration_id, archived from tenants where id = $1", {tenant});
+    if (!owner) return fail(FailureKind::not_found, "there is no tenant '{}'", tenant.value);
+    if (owner->integer(1) != 0)
+        return fail(FailureKind::conflict, "tenant '{}' is archived and starts no run",
+                    tenant.value);
+    const IntegrationId integration{owner->integer(0)};
+    if (!db.one("select 1 from releases where id = $1 and integration_id = $2",
+                {release, integration}))
+        return fail(FailureKind::not_found, "integration '{}' has no release '{}'",
+                    integration.value, release.value);
+
+    const auto row = db.one(
+        "insert into runs (tenant_id, integration_id, release_id, mode, state, attempt, reason,"
+        " std_out, grants, user_us, system_us, max_rss_bytes, log_bytes, created)"
+        " values ($1, $2, $3, $4, 'queued', 1, '', '', '', 0, 0, 0, 0, $5)"
+        " on conflict do nothing returning id",
+        {tenant, integration, release, to_string(mode), now});
+    if (!row)
+        return fail(FailureKind::conflict, "tenant '{}' has a live run already", tenant.value);
+    auto run = get_run(db, RunId{row->integer(0)});
+    if (!run) return run;
+    if (auto ok = bind_triggers(db, *run, triggers); !ok) return pass_on(ok);
+    write_event(db, *run, {}, now);
+    return run;
+}
+
+Result<Run> move_run(Db& db, RunId id, int attempt, RunState to, std::string_view note, Time now,
+                     const RunEnd& end) {
+    auto run = check_move(db, id, attempt, to);
+    if (!run) return run;
+    const RunState from = run->state;
+    run->state = to;
+    if (to == RunState::running) run->started = now;
+    if (to == RunState::queued) {  // whoever speaks for the old attempt is refused from now on
+        run->attempt = attempt + 1;
+        run->started.reset();
+    }
+    if (is_final(to)) run->completed = now;
+    if (end.reason) run->reason = *end.reason;
+    if (end.std_out) run->std_out = *end.std_out;
+    if (end.grants) run->grants = *end.grants;
+    if (end.usage) run->usage = *end.usage;
+    return write_state(db, *run, from, attempt, note, now);
+}
+
+Result<Run> get_run(Db& db, RunId id) {
+    const auto row = db.one(fmt::format("{} where id = $1", kSelect), {id});
+    if (!row) return fail(FailureKind::not_found, "there is no run '{}'", id.value);
+    return read_run(*row);
+}
+
+std::vector<Run> live_runs(Db& db) {
+    return read_rows(db.query(fmt::format("{} where completed is null order by id", kSelect)),
+                     read_run);
+}
+
+std::optional<Run> live_run_of(Db& db, TenantId tenant) {
+    const auto row =
+        db.one(fmt::format("{} where tenant_id = $1 and completed is null", kSelect), {tenant});
+    if (!row) return {};
+    return read_run(*row);
+}
+
+Result<std::vector<Run>> list_runs(Db& db, const RunFilter& filter, const Page& page) {
+    ListQuery query{kSelect};
+    if (filter.tenant_id) query.where("tenant_id =", *filter.tenant_id);
+    if (filter.integration_id) query.where("integration_id =", *filter.integration_id);
+    if (filter.state) query.where("state =", to_string(*filter.state));
+    Page sorted = page;
+    if (sorted.sort_field.empty()) sorted.descending = true;
+    if (auto ok = query.order(sorted, kSortFields); !ok) return pass_on(ok);
+    return read_rows(query.run(db), read_run);
+}
+
+std::vector<RunEvent> list_run_events(Db& db, RunId run) {
+    return read_rows(db.query("select run_id, attempt, state, note, time from run_events"
+                              " where run_id = $1 order by id",
+                              {run}),
+                     [](const Row& row) {
+                         Columns c{row};
+                         RunEvent event;
+                         event.run_id = c.id<RunId>();
+                         event.attempt = static_cast<int>(c.integer());
+                         event.state = c.word(parse_run_state);
+                         event.note = c.text();
+                         event.time = c.time();
+                         return event;
+                     });
+}
+
+std::optional<Run> last_run(Db& db, TenantId tenant, RunId before) {
+    return last_ended(db, "completed is not null", tenant, before);
+}
+
+std::optional<Run> last_successful_run(Db& db, TenantId tenant, RunId before) {
+    return last_ended(db, "state = 'succeeded'", tenant, before);
+}
+
+std::vector<std::pair<RunState, std::int64_t>> count_runs(Db& db) {
+    return read_rows(db.query("select state, count(*) from runs group by state order by state"),
+                     [](const Row& row) {
+                         Columns c{row};
+                         const RunState state = c.word(parse_run_state);
+                         return std::pair{state, c.integer()};
+                     });
+}
+
+}  // namespace berth

@@ -1,0 +1,272 @@
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/loop/worker.h"
+#include "model/limits.h"
+#include "store/db_sqlite.h"
+#include "store/dir_lock.h"
+#include "store/migrate.h"
+
+namespace berth {
+namespace {
+
+Failure unavailable(const StoreError& error) {
+    const char* const why = error.kind() == StoreError::Kind::full
+                                ? "the store's disk is full; make room and try again"
+                                : "the store has failed; see the log of berthd";
+    return {FailureKind::unavailable, why, {}};
+}
+
+// Past these nothing is certain but what a restart reads back (reliability.md 2.1).
+bool breaks_store(const StoreError& error) {
+    return error.kind() == StoreError::Kind::io || error.kind() == StoreError::Kind::corrupt;
+}
+
+class SqliteStore final : public Store {
+public:
+    SqliteStore(Fd lock, Loop& loop, std::unique_ptr<SqliteDb> write_db,
+                std::unique_ptr<SqliteDb> read_db, std::unique_ptr<SqliteDb> checkpoint_db)
+        : lock_{std::move(lock)},
+          loop_{loop},
+          write_db_{std::move(write_db)},
+          read_db_{std::move(read_db)},
+          checkpoint_db_{std::move(checkpoint_db)} {}
+
+    void on_broken(std::function<void(const Failure&)> tell) override { *tell_ = std::move(tell); }
+    Counts counts() const override { return {operations_, commits_, checkpoints_}; }
+
+protected:
+    using Batch = std::vector<std::unique_ptr<Pending>>;
+
+    void submit_write(std::unique_ptr<Pending> pending) override;
+    void submit_read(std::unique_ptr<Pending> pending) override;
+
+private:
+    struct Queue {
+        std::deque<std::unique_ptr<Pending>> waiting;
+        bool being_written = false;  // the writer has been told to look
+    };
+
+    void write_waiting();  // Thread: writer_, as the next three
+    void commit_batch(Batch& batch);
+    void run_in_savepoint(Pending& pending);
+    void checkpoint_if_due();
+    void run_read(Pending& pending);  // Thread: reader_
+    void answer_on_loop(Batch batch);
+    void refuse_now(std::unique_ptr<Pending> pending, std::string_view what);
+    void break_store(const Failure& why);
+
+    Fd lock_;  // held until everything below is gone
+    Loop& loop_;
+    std::unique_ptr<SqliteDb> write_db_;       // Thread: writer_
+    std::unique_ptr<SqliteDb> read_db_;        // Thread: reader_
+    std::unique_ptr<SqliteDb> checkpoint_db_;  // Thread: checkpointer_
+    Guarded<Queue> queue_;
+    std::atomic<std::size_t> reads_waiting_{0};
+    std::optional<Failure> broken_;  // Thread: writer_
+    int checkpointed_at_ = 0;        // Thread: writer_; pages
+    int truncate_at_ = limits::kWalMaxPages;
+    // Shared, since what is posted to the loop may run after the store is gone.
+    std::shared_ptr<std::function<void(const Failure&)>> tell_ =
+        std::make_shared<std::function<void(const Failure&)>>();
+    std::atomic<std::uint64_t> operations_{0};
+    std::atomic<std::uint64_t> commits_{0};
+    std::atomic<std::uint64_t> checkpoints_{0};
+    // Last, so that they finish and are joined first; the writer before the
+    // checkpointer, whom it calls.
+    Worker checkpointer_{"store-check"};
+    Worker reader_{"store-reader"};
+    Worker writer_{"store-writer"};
+};
+
+void SqliteStore::submit_write(std::unique_ptr<Pending> pending) {
+    enum class Place { full, joined, first };
+    const Place place = queue_.with([&](Queue& queue) {
+        if (queue.waiting.size() >= limits::kStoreQueue) return Place::full;
+        queue.waiting.push_back(std::move(pending));
+        return std::exchange(queue.being_written, true) ? Place::joined : Place::first;
+    });
+    if (place == Place::full) return refuse_now(std::move(pending), "changes");
+    if (place == Place::first) writer_.run([this] { write_waiting(); });
+}
+
+void SqliteStore::submit_read(std::unique_ptr<Pending> pending) {
+    if (++reads_waiting_ > limits::kStoreReadQueue) {
+        --reads_waiting_;
+        return refuse_now(std::move(pending), "questions");
+    }
+    // std::function wants to be copied; there is one owner all the same.
+    auto shared = std::make_shared<std::unique_ptr<Pending>>(std::move(pending));
+    reader_.run([this, shared] {
+        run_read(**shared);
+        --reads_waiting_;
+        Batch one;
+        one.push_back(std::move(*shared));
+        answer_on_loop(std::move(one));
+    });
+}
+
+// Whatever arrives while a commit is on its way to the disk shares the next one.
+void SqliteStore::write_waiting() {
+    for (;;) {
+        Batch batch;
+        queue_.with([&](Queue& queue) {
+            while (!queue.waiting.empty() && batch.size() < limits::kStoreBatch) {
+                batch.push_back(std::move(queue.waiting.front()));
+                queue.waiting.pop_front();
+            }
+            queue.being_written = !batch.empty();
+        });
+        if (batch.empty()) return;
+        commit_batch(batch);
+        answer_on_loop(std::move(batch));
+        checkpoint_if_due();
+    }
+}
+
+void SqliteStore::commit_batch(Batch& batch) {
+    std::optional<Failure> lost = broken_;
+    if (!lost) {
+        try {
+            Tx tx{*write_db_, Tx::Mode::write};
+            for (auto& pending : batch)
+                run_in_savepoint(*pending);
+            tx.commit();
+            ++commits_;
+            operations_ += batch.size();
+        } catch (const StoreError& error) {
+            log_error("cannot commit",
+                      {{"operations", batch.size()}, {"error", std::string_view{error.what()}}});
+            lost = unavailable(error);
+            if (breaks_store(error)) break_store(*lost);
+        }
+    }
+    if (!lost) return;
+    for (auto& pending : batch)
+        pending->refuse(*lost);
+}
+
+// Throws only what takes the whole batch with it.
+void SqliteStore::run_in_savepoint(Pending& pending) {
+    write_db_->savepoint();
+    bool kept = false;
+    try {
+        kept = pending.run(*write_db_);
+    } catch (const std::exception& error) {
+        const auto* const trouble = dynamic_cast<const StoreError*>(&error);
+        const bool fatal =
+            trouble && (breaks_store(*trouble) || trouble->kind() == StoreError::Kind::full);
+        if (fatal || !write_db_->in_transaction()) throw;
+        log_error("an operation on the store failed", {{"error", std::string_view{error.what()}}});
+        pending.refuse(
+            {FailureKind::unavailable, "the store could not do this; see the log of berthd", {}});
+    }
+    if (kept)
+        write_db_->release_savepoint();
+    else
+        write_db_->rollback_to_savepoint();
+}
+
+void SqliteStore::run_read(Pending& pending) {
+    try {
+        Tx tx{*read_db_, Tx::Mode::read};
+        pending.run(*read_db_);
+        tx.commit();
+    } catch (const std::exception& error) {
+        log_error("cannot read the store", {{"error", std::string_view{error.what()}}});
+        pending.refuse(
+            {FailureKind::unavailable, "the store could not be read; see the log of berthd", {}});
+    }
+}
+
+// Passive ones run beside the commits. Under commits without a pause they never
+// catch up, so past the largest size the writer itself empties the log.
+void SqliteStore::checkpoint_if_due() {
+    const int pages = write_db_->wal_pages();
+    if (pages < checkpointed_at_) checkpointed_at_ = 0;  // the log began anew
+    if (pages >= truncate_at_) {
+        try {
+            write_db_->checkpoint(SqliteDb::Checkpoint::truncate);
+            ++checkpoints_;
+        } catch (const StoreError& error) {
+            log_warning("cannot empty the store's write-ahead log, ignoring",
+                        {{"error", std::string_view{error.what()}}});
+        }
+        // A reader in the way makes it fail: not again at the next commit.
+        truncate_at_ = write_db_->wal_pages() + limits::kWalMaxPages;
+    } else if (pages >= checkpointed_at_ + limits::kCheckpointPages) {
+        checkpointed_at_ = pages;
+        checkpointer_.run([this] {
+            try {
+                checkpoint_db_->checkpoint(SqliteDb::Checkpoint::passive);
+                ++checkpoints_;
+            } catch (const StoreError& error) {
+                log_warning("cannot copy the store's write-ahead log back, ignoring",
+                            {{"error", std::string_view{error.what()}}});
+            }
+        });
+    }
+}
+
+void SqliteStore::answer_on_loop(Batch batch) {
+    auto answered = std::make_shared<Batch>(std::move(batch));
+    loop_.post([answered] {
+        for (auto& pending : *answered)
+            pending->answer();
+    });
+}
+
+void SqliteStore::refuse_now(std::unique_ptr<Pending> pending, std::string_view what) {
+    pending->refuse({FailureKind::busy,
+                     fmt::format("too many {} wait for the store; try again in a moment", what),
+                     {}});
+    Batch one;
+    one.push_back(std::move(pending));
+    answer_on_loop(std::move(one));
+}
+
+void SqliteStore::break_store(const Failure& why) {
+    broken_ = why;
+    loop_.post([tell = tell_, why] {
+        if (*tell) (*tell)(why);
+    });
+}
+
+// 0600 from birth; SQLite gives its companions the same mode.
+void make_private_file(const std::filesystem::path& path) {
+    const Fd fd{check(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600),
+                      "opening '{}'", path.string())};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& dir, Loop& loop,
+                                           const Clock& clock) {
+    if (::mkdir(dir.c_str(), 0700) < 0 && errno != EEXIST) check(-1, "making '{}'", dir.string());
+    auto lock = lock_dir(dir);
+    if (!lock) return pass_on(lock);
+
+    const auto path = dir / "berth.db";
+    make_private_file(path);
+    auto writer = SqliteDb::open(path, SqliteDb::Access::read_write);
+    if (!writer) return pass_on(writer);
+    if (auto ok = migrate(**writer, path.string(), clock.now()); !ok) return pass_on(ok);
+    auto reader = SqliteDb::open(path, SqliteDb::Access::read_only);
+    if (!reader) return pass_on(reader);
+    auto checkpointer = SqliteDb::open(path, SqliteDb::Access::read_write);
+    if (!checkpointer) return pass_on(checkpointer);
+    return std::unique_ptr<Store>{std::make_unique<SqliteStore>(
+        *std::move(lock), loop, *std::move(writer), *std::move(reader), *std::move(checkpointer))};
+}
+
+}  // namespace berth

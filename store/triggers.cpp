@@ -1,0 +1,123 @@
+#include "store/triggers.h"
+
+#include <array>
+
+#include "model/limits.h"
+#include "store/sql.h"
+#include "store/tenants.h"
+
+namespace berth {
+namespace {
+
+constexpr std::string_view kSelect =
+    "select id, tenant_id, source, mode, payload, body, headers, idempotency_key, run_id, created"
+    " from triggers";
+
+Trigger read_trigger(const Row& row) {
+    Columns c{row};
+    Trigger trigger;
+    trigger.id = {c.text()};
+    trigger.tenant_id = c.id<TenantId>();
+    trigger.source = c.word(parse_trigger_source);
+    trigger.mode = c.word(parse_run_mode);
+    trigger.payload = c.text();
+    trigger.body = c.text();
+    trigger.headers = c.text();
+    trigger.idempotency_key = c.maybe([](Columns& columns) { return columns.text(); }).value_or("");
+    trigger.run_id = c.maybe_id<RunId>();
+    trigger.created = c.time();
+    return trigger;
+}
+
+Result<void> check_trigger(const Trigger& trigger) {
+    if (!TriggerId::parse(trigger.id.value))
+        return fail_at(FailureKind::invalid, "trigger_id", "'{}' is no id of a trigger",
+                       printable(trigger.id.value));
+    constexpr auto kKeyBytes = limits::kLongNameBytes;
+    if (trigger.idempotency_key.size() > kKeyBytes)
+        return fail_at(FailureKind::unprocessable, "Idempotency-Key",
+                       "the idempotency key has {} bytes; at most {} are allowed",
+                       trigger.idempotency_key.size(), kKeyBytes);
+    const auto payload = std::max(trigger.payload.size(), trigger.body.size());
+    if (payload > limits::kTriggerPayloadBytes)
+        return fail_at(FailureKind::over_limit, "body",
+                       "the payload has {} bytes; at most {} are allowed", payload,
+                       limits::kTriggerPayloadBytes);
+    return {};
+}
+
+}  // namespace
+
+Result<Trigger> accept_trigger(Db& db, const Trigger& trigger) {
+    if (auto ok = check_trigger(trigger); !ok) return pass_on(ok);
+    const auto tenant = db.one("select archived from tenants where id = $1", {trigger.tenant_id});
+    if (!tenant)
+        return fail(FailureKind::not_found, "there is no tenant '{}'", trigger.tenant_id.value);
+
+    std::optional<std::string_view> key;
+    if (!trigger.idempotency_key.empty()) key = trigger.idempotency_key;
+    if (key) {
+        const auto first =
+            db.one(fmt::format("{} where tenant_id = $1 and source = $2 and idempotency_key = $3",
+                               kSelect),
+                   {trigger.tenant_id, to_string(trigger.source), key});
+        if (first) return read_trigger(*first);
+    }
+    if (tenant->integer(0) != 0)
+        return fail(FailureKind::conflict, "tenant '{}' is archived and starts no run",
+                    trigger.tenant_id.value);
+    constexpr auto kMost = static_cast<std::int64_t>(limits::kWaitingTriggersPerTenant);
+    if (waiting_triggers(db, trigger.tenant_id) >= kMost)
+        return fail(FailureKind::over_limit,
+                    "tenant '{}' has {} triggers waiting already; wait until its runs have caught "
+                    "up",
+                    trigger.tenant_id.value, kMost);
+
+    const auto row = db.one(
+        "insert into triggers (id, tenant_id, source, mode, payload, body, headers,"
+        " idempotency_key, created) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " on conflict do nothing returning seq",
+        {trigger.id, trigger.tenant_id, to_string(trigger.source), to_string(trigger.mode),
+         trigger.payload, Bytes{trigger.body}, trigger.headers, key, trigger.created});
+    if (!row)
+        return fail(FailureKind::conflict, "there is a trigger '{}' already", trigger.id.value);
+    db.exec(
+        "insert into waiting (tenant_id, triggers, oldest_seq) values ($1, 1, $2)"
+        " on conflict (tenant_id) do update set triggers = waiting.triggers + 1",
+        {trigger.tenant_id, row->integer(0)});
+    Trigger accepted = trigger;
+    accepted.run_id.reset();
+    return accepted;
+}
+
+Result<Trigger> get_trigger(Db& db, const TriggerId& id) {
+    const auto row = db.one(fmt::format("{} where id = $1", kSelect), {id});
+    if (!row) return fail(FailureKind::not_found, "there is no trigger '{}'", printable(id.value));
+    return read_trigger(*row);
+}
+
+std::vector<Trigger> list_waiting_triggers(Db& db, TenantId tenant, std::int64_t limit) {
+    return read_rows(
+        db.query(fmt::format("{} where tenant_id = $1 and run_id is null order by seq limit $2",
+                             kSelect),
+                 {tenant, limit}),
+        read_trigger);
+}
+
+std::vector<Trigger> triggers_of_run(Db& db, RunId run) {
+    return read_rows(db.query(fmt::format("{} where run_id = $1 order by seq", kSelect), {run}),
+                     read_trigger);
+}
+
+std::vector<TenantId> tenants_ready(Db& db, std::int64_t limit) {
+    return read_rows(
+        db.query("select waiting.tenant_id from waiting"
+                 " join tenants on tenants.id = waiting.tenant_id"
+                 " where tenants.archived = 0 and not exists (select 1 from runs"
+                 "  where runs.tenant_id = waiting.tenant_id and runs.completed is null)"
+                 " order by oldest_seq limit $1",
+                 {limit}),
+        [](const Row& row) { return TenantId{row.integer(0)}; });
+}
+
+}  // namespace berth

@@ -1,0 +1,27 @@
+// Triggers: requests for a run. Accepted means committed (reliability.md 2.1).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/error.h"
+#include "model/values.h"
+#include "store/db.h"
+
+namespace berth {
+
+// Keeps the trigger until a run takes it. The same idempotency key from the same
+// source gives the first trigger back. not_found, conflict (archived) or
+// over_limit (limits::kWaitingTriggersPerTenant).
+Result<Trigger> accept_trigger(Db& db, const Trigger& trigger);
+Result<Trigger> get_trigger(Db& db, const TriggerId& id);
+
+// In the order of their acceptance, without a run yet.
+std::vector<Trigger> list_waiting_triggers(Db& db, TenantId tenant, std::int64_t limit);
+std::vector<Trigger> triggers_of_run(Db& db, RunId run);
+
+// Tenants that have waiting triggers and no live run, the longest waiting first.
+// Archived tenants are left out.
+std::vector<TenantId> tenants_ready(Db& db, std::int64_t limit);
+
+}  // namespace berth
