@@ -71,6 +71,7 @@ struct SandboxLimits {
     std::uint64_t processes = 0;
     std::uint64_t open_files = 0;
     std::uint64_t file_bytes = 0;
+    std::uint64_t cpu_percent = 0;  // of one core; 0: no limit. Needs a cgroup
 };
 
 enum class Network : std::uint32_t { none = 0, host = 1 };
@@ -140,9 +141,13 @@ struct BuildReply {
     std::uint32_t descriptors = 0;
 };
 
-// The plan lies in a sealed memfd: this header, then `argc` + `envc` + 1 (working
-// folder) zero-ended strings, then `filec` files, each a PlanFile followed by
-// `name_bytes` of a zero-ended path below /work and `content_bytes` of content.
+// The plan lies in a memfd sealed against writing, growing and shrinking: this
+// header (the same as in the packet), then `argc` + `envc` + 1 (working folder)
+// zero-ended strings in that order, then `filec` files, each a PlanFile (unaligned)
+// followed by `name_bytes` of a zero-ended path below /work and `content_bytes` of
+// content. argv[0] and the working folder are absolute. The pipes for stdin, stdout
+// and stderr should have mode 0666 (fchmod): a script that opens /dev/stdout or
+// /dev/stderr opens the pipe's inode anew, as a user who does not own it.
 struct PlanHeader {
     RecordHeader header{kMagic, kVersion, Record::plan};
     std::uint64_t bytes = 0;  // of the whole memfd

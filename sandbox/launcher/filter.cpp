@@ -1,0 +1,143 @@
+#include "sandbox/launcher/filter.h"
+
+#include <asm/ioctls.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/fd.h"
+#include "sandbox/launcher/kernel.h"
+#include "sandbox/launcher/syscalls.h"
+
+namespace berth::launcher {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArch = AUDIT_ARCH_X86_64;
+constexpr std::uint32_t kX32Bit = 0x40000000;  // the x32 ABI has the same arch value
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
+constexpr std::uint32_t kX32Bit = 0x40000000;  // no such numbers here: the check costs nothing
+#else
+#error "add the architecture's audit value"
+#endif
+
+constexpr std::uint32_t kArgument1Low = offsetof(seccomp_data, args) + 8;  // little-endian
+constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO | EPERM;
+constexpr std::uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | ENOSYS;
+
+// Comes before libseccomp's program, for what that cannot say: jumps count
+// instructions from the next one, and the last falls through.
+constexpr sock_filter kPrelude[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArch, 1, 0),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kX32Bit, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownSyscall, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, kNoSuchCall),
+    // Typing into a terminal. The kernel takes the low 32 bits of the request, so
+    // comparing all 64 would be a way around.
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArgument1Low),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, kRefuse),
+};
+
+// libseccomp's functions return -errno; names that this architecture lacks are left out.
+class Rules {
+public:
+    explicit Rules(std::uint32_t otherwise) : context_{::seccomp_init(otherwise)} {
+        if (context_ == nullptr) {
+            note(-ENOMEM);
+            return;
+        }
+        note(::seccomp_attr_set(context_, SCMP_FLTATR_CTL_OPTIMIZE, 2));  // a tree
+        note(::seccomp_attr_set(context_, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
+    }
+    Rules(const Rules&) = delete;
+    Rules& operator=(const Rules&) = delete;
+    ~Rules() { ::seccomp_release(context_); }
+
+    template <typename... Conditions>
+    void add(std::uint32_t action, const char* name, Conditions... conditions) {
+        const int number = ::seccomp_syscall_resolve_name(name);
+        if (number < 0 || err_ != 0) return;
+        note(::seccomp_rule_add(context_, action, number, sizeof...(conditions), conditions...));
+    }
+    void add_all(std::uint32_t action, std::span<const char* const> names) {
+        for (const char* name : names)
+            add(action, name);
+    }
+
+    // The program, after `prelude`.
+    Filter take(std::span<const sock_filter> prelude, int& err) {
+        Filter filter;
+        const Fd file{::memfd_create("filter", MFD_CLOEXEC)};
+        if (!file && err_ == 0) err_ = errno;
+        if (err_ == 0) note(::seccomp_export_bpf(context_, file.get()));
+        const off_t bytes = err_ == 0 ? ::lseek(file.get(), 0, SEEK_END) : 0;
+        if (bytes > 0) {
+            filter.program.assign(prelude.begin(), prelude.end());
+            filter.program.resize(prelude.size() +
+                                  static_cast<std::size_t>(bytes) / sizeof(sock_filter));
+            if (::pread(file.get(), filter.program.data() + prelude.size(),
+                        static_cast<std::size_t>(bytes), 0) != bytes)
+                err_ = EIO;
+        }
+        err = err_;
+        if (err != 0) filter.program.clear();
+        return filter;
+    }
+
+private:
+    void note(int rc) {
+        if (rc < 0 && err_ == 0) err_ = -rc;
+    }
+    scmp_filter_ctx context_;
+    int err_ = 0;
+};
+
+}  // namespace
+
+int Filter::load() const noexcept {
+    const sock_fprog loaded{static_cast<unsigned short>(program.size()),
+                            const_cast<sock_filter*>(program.data())};
+    return errno_of(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &loaded, 0, 0));
+}
+
+Filter make_script_filter(int& err) {
+    Rules rules{SCMP_ACT_ERRNO(EPERM)};
+    rules.add_all(SCMP_ACT_ALLOW, allowed_syscalls());
+    rules.add_all(SCMP_ACT_ERRNO(ENOSYS), absent_syscalls());
+    for (const ConditionalSyscall& call : conditional_syscalls()) {
+        rules.add(SCMP_ACT_ALLOW, call.name,
+                  SCMP_CMP(call.argument, SCMP_CMP_MASKED_EQ, call.mask, call.value));
+    }
+    // Asking for addresses and routes, which resolvers do; no other netlink.
+    rules.add(SCMP_ACT_ALLOW, "socket", SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_NETLINK),
+              SCMP_CMP(2, SCMP_CMP_MASKED_EQ, 0xffffffff, NETLINK_ROUTE));
+    return rules.take(kPrelude, err);
+}
+
+Filter make_init_filter(int& err) {
+    Rules rules{SCMP_ACT_KILL_PROCESS};
+    rules.add_all(SCMP_ACT_ALLOW, init_syscalls());
+    return rules.take({}, err);
+}
+
+}  // namespace berth::launcher

@@ -1,0 +1,231 @@
+// pid 1 of a sandbox. It is forked from the launcher with the launcher's rights,
+// mounts and configures with them, and only then enters the user namespace: so the
+// other namespaces belong to the host's, and whatever the script could become inside
+// has no say over mounts, network or host name.
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "base/fd.h"
+#include "sandbox/launcher/capabilities.h"
+#include "sandbox/launcher/inside.h"
+#include "sandbox/launcher/kernel.h"
+#include "sandbox/launcher/sandbox_mounts.h"
+
+namespace berth::launcher {
+namespace {
+
+using ipc::Step;
+
+// A clone without exec ignores close-on-exec: without this, every sandbox would hold
+// the sockets of all others. Fails in silence, since the setup socket is not yet where
+// give_up() looks for it; the launcher knows what it means to hear nothing at all.
+int close_descriptors(const Order& order) {
+    constexpr int kAboveAll = 16;
+    const int wanted[] = {order.plan, order.status, order.setup,
+                          order.equipment.host.resolver_folder.get()};
+    const bool resolver =
+        order.request.network == ipc::Network::host && order.equipment.host.resolver_folder;
+    const int count = resolver ? 4 : 3;
+    int parked[4] = {};
+    for (int i = 0; i < count; ++i)
+        if ((parked[i] = ::fcntl(wanted[i], F_DUPFD_CLOEXEC, kAboveAll)) < 0) ::_exit(1);
+    for (int i = 0; i < count; ++i)
+        if (::dup3(parked[i], kPlanFd + i, O_CLOEXEC) < 0) ::_exit(1);
+    if (::close_range(static_cast<unsigned>(kPlanFd + count), ~0U, 0) < 0) return errno;
+
+    const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return errno;
+    for (int fd = 0; fd <= 2; ++fd)
+        if (::dup2(null, fd) < 0) return errno;
+    return errno_of(::close(null));
+}
+
+// Until the sandbox stands it dies with the launcher; from then on it lives by its
+// status socket.
+int die_with_launcher(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, SIGKILL)); }
+
+int mount_the_release(const Order& order) { return mount_release(order.request.release); }
+
+int mount_own_proc(const Order&) { return mount_proc(); }
+
+int mount_the_scratch(const Order& order) {
+    return mount_scratch(order.request.limits, order.uid + 1);
+}
+
+int set_up_network(const Order& order) {
+    if (order.request.network == ipc::Network::host) {
+        if (!order.equipment.host.resolver_folder) return 0;
+        const int err = show_resolver(kResolverFd, order.equipment.host.resolver_name);
+        (void)::close(kResolverFd);
+        return err;
+    }
+    const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    if (!socket) return errno;
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    return errno_of(::ioctl(socket.get(), SIOCSIFFLAGS, &request));
+}
+
+int set_host_name(const Order&) { return errno_of(::sethostname("berth", 5)); }
+
+int enter_user_namespace(const Order&) {
+    if (::setgroups(0, nullptr) < 0) return errno;
+    return errno_of(::unshare(CLONE_NEWUSER));
+}
+
+// Maps of two users can only be written from outside.
+int await_id_maps(const Order&) {
+    if (!tell({SetupMessage::Kind::want_maps, Step::id_maps, 0})) return errno;
+    SetupMessage answer;
+    const ssize_t n = ::recv(kSetupFd, &answer, sizeof answer, 0);
+    if (n < 0) return errno;
+    if (n != sizeof answer || answer.kind != SetupMessage::Kind::maps_written) return EPIPE;
+    return answer.err;
+}
+
+int become_root_inside(const Order&) {
+    if (::setresgid(0, 0, 0) < 0) return errno;
+    return errno_of(::setresuid(0, 0, 0));
+}
+
+constexpr InsideStep kBuildSteps[] = {
+    {Step::close_descriptors, close_descriptors},
+    {Step::parent_death, die_with_launcher},
+    {Step::release, mount_the_release},
+    {Step::proc, mount_own_proc},
+    {Step::scratch, mount_the_scratch},
+    {Step::network, set_up_network},
+    {Step::hostname, set_host_name},
+    {Step::user_namespace, enter_user_namespace},
+    {Step::id_maps, await_id_maps},
+    {Step::identity, become_root_inside},
+    {Step::parent_death, die_with_launcher},  // changing the uid has cleared it
+};
+
+int hide_from_script(const Order&) { return errno_of(::prctl(PR_SET_DUMPABLE, 0)); }
+
+// The script has another uid, so passing a signal on takes this one right.
+int keep_only_kill(const Order&) { return keep_only(std::uint64_t{1} << CAP_KILL); }
+
+int lock_bits(const Order&) { return lock_securebits(); }
+
+int forbid_new_privileges(const Order&) {
+    return errno_of(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+int live_by_status_socket(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, 0)); }
+
+int load_init_filter(const Order& order) { return order.equipment.init_filter.load(); }
+
+// After pid 2 was forked, so that it does not inherit the filter. Bits are locked
+// before the right to lock them goes.
+constexpr InsideStep kInitSteps[] = {
+    {Step::securebits, lock_bits},
+    {Step::capabilities, keep_only_kill},
+    {Step::no_new_privs, forbid_new_privileges},
+    {Step::session, hide_from_script},
+    {Step::parent_death, live_by_status_socket},
+    {Step::seccomp, load_init_filter},
+};
+
+void run_steps(const Order& order, std::span<const InsideStep> steps) {
+    for (const InsideStep& step : steps)
+        if (const int err = step.run(order); err != 0) give_up(step.step, err);
+}
+
+std::int64_t microseconds(const timeval& time) {
+    return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
+}
+
+// True once the script itself is gone.
+bool reap(pid_t script, ipc::EndReport& report) {
+    int status = 0;
+    rusage usage{};
+    for (pid_t pid; (pid = ::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+        if (pid != script) continue;
+        report.wait_status = status;
+        report.user_us = microseconds(usage.ru_utime);
+        report.system_us = microseconds(usage.ru_stime);
+        report.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+        return true;
+    }
+    return false;
+}
+
+// Anything but a signal request, and the end of the socket, ends the sandbox.
+void pass_signal_on() {
+    ipc::SignalRequest request;
+    const ssize_t n = ::recv(kStatusFd, &request, sizeof request, 0);
+    const ipc::SignalRequest expected;
+    if (n != sizeof request ||
+        std::memcmp(&request.header, &expected.header, sizeof expected.header) != 0)
+        ::_exit(0);
+    (void)::kill(-1, request.signo);  // nobody left to signal is fine
+}
+
+[[noreturn]] void watch(int child_signals, pid_t script) {
+    for (;;) {
+        pollfd watched[2] = {{kStatusFd, POLLIN, 0}, {child_signals, POLLIN, 0}};
+        if (::poll(watched, 2, -1) < 0) ::_exit(0);
+        if (watched[1].revents != 0) {
+            signalfd_siginfo info;
+            (void)::read(child_signals, &info, sizeof info);
+            ipc::EndReport report;
+            if (reap(script, report)) {
+                (void)::send(kStatusFd, &report, sizeof report, MSG_NOSIGNAL);
+                ::_exit(0);  // and the kernel kills what the script left behind
+            }
+        }
+        if (watched[0].revents != 0) pass_signal_on();
+    }
+}
+
+}  // namespace
+
+bool tell(const SetupMessage& message) noexcept {
+    return ::send(kSetupFd, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
+}
+
+void give_up(Step step, int err) noexcept {
+    (void)tell({SetupMessage::Kind::failed, step, err});  // silence is taken for failure too
+    ::_exit(1);
+}
+
+void run_init(const Order& order) {
+    run_steps(order, kBuildSteps);
+
+    sigset_t child;
+    ::sigemptyset(&child);
+    ::sigaddset(&child, SIGCHLD);
+    const pid_t script = ::fork();
+    if (script < 0) give_up(Step::fork, errno);
+    if (script == 0) run_script(order);
+
+    // All signals stay blocked here: none has a handler, and SIGCHLD is read.
+    (void)::close(kPlanFd);  // else the end of pid 2 would not end the socket
+    const int child_signals = ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (child_signals < 0) give_up(Step::fork, errno);
+    run_steps(order, kInitSteps);
+    if (!tell({SetupMessage::Kind::init_ready, Step::none, 0})) ::_exit(1);
+    (void)::close(kSetupFd);
+    watch(child_signals, script);
+}
+
+}  // namespace berth::launcher

@@ -1,0 +1,143 @@
+// berth-launcher: builds sandboxes. It has the kernel's capabilities, and never sees
+// an environment, a script or a key; it has one thread, and parses nothing but
+// records of fixed size.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "sandbox/launcher/capabilities.h"
+#include "sandbox/launcher/landlock.h"
+#include "sandbox/launcher/options.h"
+#include "sandbox/launcher/probe.h"
+#include "sandbox/launcher/server.h"
+#include "sandbox/launcher/slots.h"
+
+namespace berth::launcher {
+namespace {
+
+int fail(const char* doing, int err, const char* cure = nullptr) {
+    std::fprintf(stderr, "berth-launcher: cannot start: %s: %s%s%s\n", doing, std::strerror(err),
+                 cure != nullptr ? "; " : "", cure != nullptr ? cure : "");
+    return 1;
+}
+
+// What sandboxes inherit from here: no cores, no memory in a core of somebody else's
+// making, default signals, all blocked until the script starts.
+int settle() {
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &none) < 0) return errno;
+    const Fd dumped{::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC)};
+    if (dumped && ::write(dumped.get(), "0", 1) != 1) return errno;
+    if (::prctl(PR_SET_DUMPABLE, 0) < 0) return errno;
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return errno;
+    for (int signo = 1; signo < NSIG; ++signo)
+        (void)::signal(signo, SIG_DFL);  // refused for SIGKILL and SIGSTOP only
+    sigset_t all;
+    ::sigfillset(&all);
+    return ::sigprocmask(SIG_SETMASK, &all, nullptr) < 0 ? errno : 0;
+}
+
+Fd watch_signals() {
+    sigset_t wanted;
+    ::sigemptyset(&wanted);
+    for (const int signo : {SIGCHLD, SIGTERM, SIGINT})
+        ::sigaddset(&wanted, signo);
+    return Fd{::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK)};
+}
+
+// A socket left by a launcher that died is replaced; one that is answered is not.
+Fd listen_at(const char* path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (std::strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return {};
+    }
+    std::strcpy(address.sun_path, path);
+    const auto* as_any = reinterpret_cast<const sockaddr*>(&address);
+    {
+        const Fd other{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+        const bool answered = ::connect(other.get(), as_any, sizeof address) == 0;
+        if (answered || errno == EAGAIN) {
+            errno = EADDRINUSE;
+            return {};
+        }
+        if (errno == ECONNREFUSED) ::unlink(path);
+    }
+    Fd listener{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+    if (!listener || ::bind(listener.get(), as_any, sizeof address) < 0) return {};
+    // Everyone may knock: who it is decides, by SO_PEERCRED.
+    if (::chmod(path, 0666) < 0 || ::listen(listener.get(), 4) < 0) return {};
+    return listener;
+}
+
+int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
+    int err = 0;
+    equipment.script_filter = make_script_filter(err);
+    if (err != 0) return fail("making the system call filter", err);
+    equipment.init_filter = make_init_filter(err);
+    if (err != 0) return fail("making the filter of pid 1", err);
+    if (options.cgroup_root != nullptr) {
+        if ((err = cgroups.open(options.cgroup_root)) != 0)
+            return fail("using the cgroup folder", err,
+                        "'--cgroup-root' must be a cgroup v2 folder that was delegated to this "
+                        "program and holds no process");
+    }
+    if (const Failed failed = enter_template_root(options.releases, equipment.host);
+        failed.step != ipc::Step::none)
+        return fail(ipc::step_text(failed.step), failed.err,
+                    "this needs root and a kernel from 5.15 on");
+    const char* missing = nullptr;
+    if ((err = keep_own_capabilities(missing)) != 0)
+        return fail(missing != nullptr ? missing : "dropping capabilities", err,
+                    "start it as root with this capability");
+
+    equipment.landlock_abi = landlock_abi();
+    const Probe probe = probe_protections(cgroups, equipment.landlock_abi);
+    if (probe.step != ipc::Step::none)
+        return fail(ipc::step_text(probe.step), probe.err,
+                    "the kernel or a container around this refuses it");
+    equipment.protections = probe.protections;
+    return 0;
+}
+
+int serve(const Options& options) {
+    if (const int err = settle(); err != 0) return fail("settling the process", err);
+    const Fd signals = watch_signals();
+    if (!signals) return fail("watching signals", errno);
+    Fd runner{options.runner_fd};
+    Fd listener{options.listen_fd};
+    if (options.socket != nullptr) {
+        listener = listen_at(options.socket);
+        if (!listener) return fail(options.socket, errno, "is another launcher listening there?");
+    }
+    // Handed over without it; a sandbox closes them in any case.
+    if (::fcntl(runner ? runner.get() : listener.get(), F_SETFD, FD_CLOEXEC) < 0)
+        return fail("using the given descriptor", errno);
+
+    Equipment equipment;
+    Cgroups cgroups;
+    if (const int code = prepare(options, equipment, cgroups); code != 0) return code;
+    Slots slots{options.first_uid, options.slots};
+    return Server{equipment, cgroups, slots}.run(std::move(runner), std::move(listener),
+                                                 options.runner_uid, signals);
+}
+
+}  // namespace
+}  // namespace berth::launcher
+
+int main(int argc, char** argv) {
+    berth::launcher::Options options;
+    if (!berth::launcher::parse_options(argc, argv, options)) return 2;
+    return berth::launcher::serve(options);
+}

@@ -1,0 +1,128 @@
+#include "sandbox/launcher/options.h"
+
+#include <getopt.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+
+namespace berth::launcher {
+namespace {
+
+constexpr char kUsage[] =
+    "usage: berth-launcher (--runner-fd N | --listen-fd N | --socket PATH) --runner-uid UID\n"
+    "           --releases DIR --first-uid U --slots N [--cgroup-root DIR]\n"
+    "\n"
+    "Builds sandboxes for berth-runner; started by berthd or by systemd, as root.\n"
+    "  --runner-fd N      a connected SOCK_SEQPACKET socket to the runner; its end ends this\n"
+    "  --listen-fd N      a listening one, from systemd\n"
+    "  --socket PATH      where to listen for the runner\n"
+    "  --runner-uid UID   who may connect (with --listen-fd and --socket)\n"
+    "  --releases DIR     the folder of releases, one of which each sandbox sees at /app\n"
+    "  --first-uid U      host uids and gids from U on are for sandboxes only: two for each\n"
+    "  --slots N          how many sandboxes may exist at once\n"
+    "  --cgroup-root DIR  a delegated cgroup v2 folder; without it limits are rlimits\n";
+
+constexpr uid_t kLeastUid = 1000;  // system users and root are below
+constexpr unsigned kMostSlots = 4096;
+
+bool complain(const char* option, const char* why) {
+    std::fprintf(stderr, "berth-launcher: '%s' %s; see 'berth-launcher --help'\n", option, why);
+    return false;
+}
+
+bool parse_number(const char* option, const char* text, std::uint64_t most, std::uint64_t& value) {
+    char* end = nullptr;
+    errno = 0;
+    const unsigned long long parsed = std::strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || *text == '-' || parsed > most)
+        return complain(option, "is not a number in its range");
+    value = parsed;
+    return true;
+}
+
+bool check(const Options& options) {
+    const int ways = (options.runner_fd >= 0 ? 1 : 0) + (options.listen_fd >= 0 ? 1 : 0) +
+                     (options.socket != nullptr ? 1 : 0);
+    if (ways != 1)
+        return complain("--runner-fd, --listen-fd, --socket", "must be given exactly once");
+    if (options.releases == nullptr) return complain("--releases", "is missing");
+    if (options.slots == 0 || options.slots > kMostSlots)
+        return complain("--slots", "must be 1 to 4096");
+    if (options.first_uid < kLeastUid)
+        return complain("--first-uid", "must be at least 1000: lower ones are the system's");
+    constexpr std::uint64_t kMostUid = std::numeric_limits<uid_t>::max() - 1;
+    if (options.first_uid + std::uint64_t{2} * options.slots > kMostUid)
+        return complain("--first-uid", "leaves no room for two uids for each slot");
+    if (options.runner_uid >= options.first_uid &&
+        options.runner_uid < options.first_uid + 2 * options.slots)
+        return complain("--runner-uid", "lies in the range that is for sandboxes");
+    return true;
+}
+
+}  // namespace
+
+bool parse_options(int argc, char** argv, Options& options) {
+    enum : int {
+        runner_fd = 256,
+        listen_fd,
+        socket,
+        runner_uid,
+        releases,
+        first_uid,
+        slots,
+        cgroup
+    };
+    constexpr option kLong[] = {{"runner-fd", required_argument, nullptr, runner_fd},
+                                {"listen-fd", required_argument, nullptr, listen_fd},
+                                {"socket", required_argument, nullptr, socket},
+                                {"runner-uid", required_argument, nullptr, runner_uid},
+                                {"releases", required_argument, nullptr, releases},
+                                {"first-uid", required_argument, nullptr, first_uid},
+                                {"slots", required_argument, nullptr, slots},
+                                {"cgroup-root", required_argument, nullptr, cgroup},
+                                {"help", no_argument, nullptr, 'h'},
+                                {nullptr, 0, nullptr, 0}};
+    constexpr std::uint64_t kMostFd = 1 << 20;
+    constexpr std::uint64_t kMostUid = std::numeric_limits<uid_t>::max() - 1;
+    for (int found; (found = ::getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
+        std::uint64_t number = 0;
+        const char* name = found >= 256 ? kLong[found - 256].name : "";
+        const auto parse = [&](std::uint64_t most) {
+            return parse_number(name, ::optarg, most, number);
+        };
+        switch (found) {
+            case runner_fd:
+                if (!parse(kMostFd)) return false;
+                options.runner_fd = static_cast<int>(number);
+                break;
+            case listen_fd:
+                if (!parse(kMostFd)) return false;
+                options.listen_fd = static_cast<int>(number);
+                break;
+            case runner_uid:
+                if (!parse(kMostUid)) return false;
+                options.runner_uid = static_cast<uid_t>(number);
+                break;
+            case first_uid:
+                if (!parse(kMostUid)) return false;
+                options.first_uid = static_cast<uid_t>(number);
+                break;
+        case slots:
+                if (!parse(kMostSlots)) return false;
+                options.slots = static_cast<unsigned>(number);
+                break;
+            case socket: options.socket = ::optarg; break;
+            case releases: options.releases = ::optarg; break;
+            case cgroup: options.cgroup_root = ::optarg; break;
+            case 'h': std::fputs(kUsage, stdout); std::exit(0);
+            default: return complain("arguments", "could not be understood");
+        }
+    }
+    if (::optind < argc) return complain(argv[::optind], "is not an option");
+    return check(options);
+}
+
+}  // namespace berth::launcher

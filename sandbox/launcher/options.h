@@ -1,0 +1,23 @@
+// The command line of berth-launcher.
+#pragma once
+
+#include <sys/types.h>
+
+namespace berth::launcher {
+
+struct Options {
+    // One of the three: how the runner is reached.
+    int runner_fd = -1;            // already connected
+    int listen_fd = -1;            // already listening (systemd)
+    const char* socket = nullptr;  // a path to listen at
+    uid_t runner_uid = 0;          // who may connect; not asked with runner_fd
+    const char* releases = nullptr;
+    uid_t first_uid = 0;
+    unsigned slots = 0;
+    const char* cgroup_root = nullptr;  // absent: limits by rlimits
+};
+
+// Complains on stderr and returns false when the arguments make no sense.
+bool parse_options(int argc, char** argv, Options& options);
+
+}  // namespace berth::launcher

@@ -1,0 +1,132 @@
+#include "sandbox/launcher/sandbox_mounts.h"
+
+#include <fcntl.h>
+#include <sys/fsuid.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/fd.h"
+#include "sandbox/launcher/kernel.h"
+#include "sandbox/launcher/mounts.h"
+#include "sandbox/launcher/template_root.h"
+
+namespace berth::launcher {
+namespace {
+
+// Kernel versions and configurations differ: what is absent needs no mask.
+constexpr const char* kMasked[] = {"cmdline",     "config.gz",     "diskstats", "interrupts",
+                                   "kallsyms",    "kcore",         "keys",      "partitions",
+                                   "sched_debug", "sysrq-trigger", "timer_list"};
+
+// In one tmpfs, so that they share one size limit.
+struct ScratchFolder {
+    const char* name;
+    const char* target;
+    mode_t mode;
+};
+constexpr ScratchFolder kScratch[] = {
+    {"tmp", "/tmp", 01777}, {"work", "/work", 0755}, {"shm", "/dev/shm", 01777}};
+
+int make_as_owner(int folder, uid_t uid) {
+    // Created as their owner: giving files away would take one more capability.
+    ::setfsgid(uid);
+    ::setfsuid(uid);
+    int err = 0;
+    for (const ScratchFolder& part : kScratch) {
+        if (err == 0 && ::mkdirat(folder, part.name, part.mode) < 0) err = errno;
+    }
+    ::setfsuid(0);
+    ::setfsgid(0);
+    return err;
+}
+
+}  // namespace
+
+int mount_release(const char* release) {
+    Fd chosen;
+    {
+        const Fd all{::open(kReleases, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+        if (!all) return errno;
+        const Fd folder{open_beneath(all.get(), release, O_PATH | O_DIRECTORY)};
+        if (!folder) return errno;
+        chosen = copy_mount(folder.get(), "", kReadOnly);
+        if (!chosen) return errno;
+    }
+    if (::umount2(kReleases, MNT_DETACH) < 0) return errno;
+    return attach(chosen, AT_FDCWD, kReleases);
+}
+
+int mount_proc() {
+    const Fd mask{::open(kMask, O_PATH | O_CLOEXEC)};
+    if (!mask) return errno;
+    constexpr MountOption options[] = {{"hidepid", "invisible"}};
+    const Fd proc = new_mount("proc", options, kNoSuidNoDev | MOUNT_ATTR_NOEXEC);
+    if (!proc) return errno;
+    if (const int err = attach(proc, AT_FDCWD, "/proc"); err != 0) return err;
+
+    const Fd sys = copy_mount(proc.get(), "sys", kReadOnly | MOUNT_ATTR_NOEXEC);
+    if (!sys) return errno;
+    if (const int err = attach(sys, proc.get(), "sys"); err != 0) return err;
+
+    for (const char* name : kMasked) {
+        struct stat status {};
+        if (::fstatat(proc.get(), name, &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
+        const Fd cover = copy_mount(mask.get(), "", kReadOnly | MOUNT_ATTR_NOEXEC);
+        if (!cover) return errno;
+        if (const int err = attach(cover, proc.get(), name); err != 0) return err;
+    }
+    return 0;
+}
+
+int mount_scratch(const ipc::SandboxLimits& limits, uid_t uid) {
+    char size[24];
+    char inodes[24];
+    char owner[16];
+    std::snprintf(size, sizeof size, "%llu", static_cast<unsigned long long>(limits.scratch_bytes));
+    std::snprintf(inodes, sizeof inodes, "%llu",
+                  static_cast<unsigned long long>(limits.scratch_inodes));
+    std::snprintf(owner, sizeof owner, "%u", uid);
+    const MountOption options[] = {
+        {"size", size}, {"nr_inodes", inodes}, {"uid", owner}, {"gid", owner}, {"mode", "0755"}};
+    const Fd scratch = new_mount("tmpfs", options, kNoSuidNoDev);
+    if (!scratch) return errno;
+
+    // Parts can be copied only from an attached mount (before Linux 6.15).
+    constexpr const char* kWhile = "/tmp";
+    if (const int err = attach(scratch, AT_FDCWD, kWhile); err != 0) return err;
+    if (const int err = make_as_owner(scratch.get(), uid); err != 0) return err;
+    Fd parts[std::size(kScratch)];
+    for (std::size_t i = 0; i < std::size(kScratch); ++i) {
+        parts[i] = copy_mount(scratch.get(), kScratch[i].name, kNoSuidNoDev);
+        if (!parts[i]) return errno;
+    }
+    if (::umount2(kWhile, MNT_DETACH) < 0) return errno;
+    for (std::size_t i = 0; i < std::size(kScratch); ++i)
+        if (const int err = attach(parts[i], AT_FDCWD, kScratch[i].target); err != 0) return err;
+    return 0;
+}
+
+int show_resolver(int folder, const char* name) {
+    const Fd from{::openat(folder, name, O_RDONLY | O_CLOEXEC)};
+    if (!from) return errno == ENOENT ? 0 : errno;
+    constexpr MountOption options[] = {{"size", "64k"}, {"nr_inodes", "4"}, {"mode", "0755"}};
+    const Fd holder = new_mount("tmpfs", options, kNoSuidNoDev);
+    if (!holder) return errno;
+    constexpr const char* kWhile = "/tmp";
+    if (const int err = attach(holder, AT_FDCWD, kWhile); err != 0) return err;
+    {
+        const Fd to{::openat(holder.get(), "resolv.conf", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)};
+        if (!to) return errno;
+        if (::sendfile(to.get(), from.get(), nullptr, 32768) < 0) return errno;
+    }
+    const Fd copy = copy_mount(holder.get(), "resolv.conf", kReadOnly | MOUNT_ATTR_NOEXEC);
+    if (!copy) return errno;
+    if (::umount2(kWhile, MNT_DETACH) < 0) return errno;
+    return attach(copy, AT_FDCWD, "/etc/resolv.conf");
+}
+
+}  // namespace berth::launcher

@@ -1,0 +1,237 @@
+// pid 2 of a sandbox: becomes an ordinary user without any right, waits for its plan
+// and executes the script. After its filter is loaded it is as confined as the script.
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "base/fd.h"
+#include "sandbox/launcher/capabilities.h"
+#include "sandbox/launcher/inside.h"
+#include "sandbox/launcher/kernel.h"
+#include "sandbox/launcher/landlock.h"
+#include "sandbox/launcher/plan.h"
+
+namespace berth::launcher {
+namespace {
+
+using ipc::Step;
+
+constexpr uid_t kScriptUid = 1000;
+constexpr std::uint64_t kStackBytes = std::uint64_t{8} << 20;
+constexpr std::uint64_t kLockedBytes = std::uint64_t{64} << 10;
+constexpr std::uint64_t kPendingSignals = 1024;  // POSIX timers count as pending signals
+
+int leave_session(const Order&) {
+    if (::setsid() < 0) return errno;
+    // An empty session keyring of its own. A kernel without keys has none to share.
+    if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr, 0, 0, 0) < 0 && errno != ENOSYS)
+        return errno;
+    return 0;
+}
+
+int lock_bits(const Order&) { return lock_securebits(); }
+
+// The securebits keep the capabilities over this; they go in the next step.
+int become_script_user(const Order&) {
+    if (::setresgid(kScriptUid, kScriptUid, kScriptUid) < 0) return errno;
+    return errno_of(::setresuid(kScriptUid, kScriptUid, kScriptUid));
+}
+
+int drop_capabilities(const Order&) { return keep_only(0); }
+
+int limit(decltype(RLIMIT_CORE) what, std::uint64_t value) {
+    rlimit now{};
+    if (::getrlimit(what, &now) < 0) return errno;
+    const rlim_t both = std::min<rlim_t>(value, now.rlim_max);  // raising it is not our right
+    const rlimit wanted{both, both};
+    return errno_of(::setrlimit(what, &wanted));
+}
+
+int set_limits(const Order& order) {
+    const ipc::SandboxLimits& limits = order.request.limits;
+    const bool cgroup = (order.equipment.protections & ipc::protection_cgroup_memory) != 0;
+    struct Limit {
+        decltype(RLIMIT_CORE) what;
+        std::uint64_t value;
+    };
+    const Limit all[] = {
+        {RLIMIT_CORE, 0},
+        {RLIMIT_MEMLOCK, kLockedBytes},
+        {RLIMIT_MSGQUEUE, 0},
+        {RLIMIT_RTPRIO, 0},
+        {RLIMIT_NICE, 0},
+        {RLIMIT_SIGPENDING, kPendingSignals},
+        {RLIMIT_NOFILE, limits.open_files},
+        {RLIMIT_NPROC, limits.processes},
+        {RLIMIT_FSIZE, limits.file_bytes},
+        {RLIMIT_STACK, kStackBytes},
+        // Not RLIMIT_AS: runtimes with a JIT reserve far more than they use.
+        {RLIMIT_DATA, cgroup ? RLIM_INFINITY : limits.memory_bytes},
+    };
+    for (const Limit& one : all)
+        if (const int err = limit(one.what, one.value); err != 0) return err;
+    return 0;
+}
+
+int forbid_new_privileges(const Order&) {
+    return errno_of(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+int restrict_files(const Order& order) { return restrict_paths(order.equipment.landlock_abi); }
+
+int load_filter(const Order& order) { return order.equipment.script_filter.load(); }
+
+// The filter comes last: from here on only what the script may do is possible.
+constexpr InsideStep kScriptSteps[] = {
+    {Step::session, leave_session},       {Step::securebits, lock_bits},
+    {Step::identity, become_script_user}, {Step::capabilities, drop_capabilities},
+    {Step::rlimits, set_limits},          {Step::no_new_privs, forbid_new_privileges},
+    {Step::landlock, restrict_files},     {Step::seccomp, load_filter},
+};
+
+[[noreturn]] void refuse(Step step, int err) {
+    ipc::PlanFailed failed;
+    failed.step = step;
+    failed.err = err;
+    (void)::send(kPlanFd, &failed, sizeof failed, MSG_NOSIGNAL);
+    ::_exit(126);
+}
+
+// What came with the plan's packet. Whoever sent too few or too many is refused; the
+// descriptors that came are closed with the process.
+struct Delivery {
+    ipc::PlanHeader header;
+    int memory = -1;
+    int streams[3] = {-1, -1, -1};
+};
+
+Delivery receive() {
+    Delivery delivery;
+    constexpr std::size_t kCount = 4;
+    alignas(cmsghdr) char control[CMSG_SPACE(kCount * sizeof(int))];
+    iovec part{&delivery.header, sizeof delivery.header};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const ssize_t n = ::recvmsg(kPlanFd, &message, MSG_CMSG_CLOEXEC);
+    if (n == 0) ::_exit(0);  // the runner does not need this sandbox
+    if (n < 0) refuse(Step::plan, errno);
+    const cmsghdr* rights = CMSG_FIRSTHDR(&message);
+    const bool complete =
+        n == sizeof delivery.header && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+        rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+        rights->cmsg_len == CMSG_LEN(kCount * sizeof(int));
+    if (!complete) refuse(Step::plan, EINVAL);
+    int got[kCount];
+    std::memcpy(got, CMSG_DATA(rights), sizeof got);
+    delivery.memory = got[0];
+    std::copy(got + 1, got + kCount, delivery.streams);
+    return delivery;
+}
+
+void* anonymous(std::size_t bytes) {
+    void* memory =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) refuse(Step::plan, errno);
+    return memory;
+}
+
+Plan read_plan(const Delivery& delivery) {
+    // Sealed memory cannot change or shrink under the parser.
+    constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+    const int seals = ::fcntl(delivery.memory, F_GET_SEALS);
+    if (seals < 0 || (seals & kSeals) != kSeals) refuse(Step::plan, EPERM);
+    struct stat status {};
+    if (::fstat(delivery.memory, &status) < 0) refuse(Step::plan, errno);
+    const std::size_t count = plan_pointers(delivery.header);
+    const auto bytes = static_cast<std::size_t>(status.st_size);
+    if (count == 0 || bytes != delivery.header.bytes) refuse(Step::plan, EINVAL);
+
+    void* memory = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, delivery.memory, 0);
+    if (memory == MAP_FAILED) refuse(Step::plan, errno);
+    auto** pointers = static_cast<char**>(anonymous(count * sizeof(char*)));
+    Plan plan;
+    if (const int err = parse_plan(delivery.header, {static_cast<char*>(memory), bytes},
+                                   {pointers, count}, plan);
+        err != 0)
+        refuse(Step::plan, err);
+    return plan;
+}
+
+int write_all(int fd, std::span<const char> content) {
+    while (!content.empty()) {
+        const ssize_t n = ::write(fd, content.data(), content.size());
+        if (n < 0) return errno;
+        content = content.subspan(static_cast<std::size_t>(n));
+    }
+    return 0;
+}
+
+int write_file(int work, const File& file) {
+    char path[4096];
+    const std::size_t length = std::strlen(file.name);
+    if (length >= sizeof path) return ENAMETOOLONG;
+    for (std::size_t i = 0; i < length; ++i) {
+        if (file.name[i] == '/') {
+            path[i] = '\0';
+            if (::mkdirat(work, path, 0755) < 0 && errno != EEXIST) return errno;
+        }
+        path[i] = file.name[i];
+    }
+    path[length] = '\0';
+    const Fd to{open_beneath(work, path, O_WRONLY | O_CREAT | O_EXCL, file.mode)};
+    if (!to) return errno;
+    return write_all(to.get(), file.content);
+}
+
+void write_files(std::span<char> files) {
+    if (files.empty()) return;
+    const Fd work{::open("/work", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (!work) refuse(Step::plan_files, errno);
+    for (File file; next_file(files, file);)
+        if (const int err = write_file(work.get(), file); err != 0) refuse(Step::plan_files, err);
+}
+
+}  // namespace
+
+void run_script(const Order& order) {
+    (void)::close(kStatusFd);  // else the end of pid 1 would not end the socket
+    for (const InsideStep& step : kScriptSteps)
+        if (const int err = step.run(order); err != 0) give_up(step.step, err);
+    if (!tell({SetupMessage::Kind::script_ready, Step::none, 0})) ::_exit(1);
+    (void)::close(kSetupFd);
+
+    const Delivery delivery = receive();
+    const Plan plan = read_plan(delivery);
+    write_files(plan.files);
+    for (int fd = 0; fd <= 2; ++fd)
+        if (::dup2(delivery.streams[fd], fd) < 0) refuse(Step::standard_streams, errno);
+    if (::chdir(plan.folder) < 0) refuse(Step::working_folder, errno);
+    if (::close_range(static_cast<unsigned>(kPlanFd), ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        refuse(Step::close_descriptors, errno);
+
+    ::umask(022);
+    sigset_t none;
+    ::sigemptyset(&none);
+    if (::sigprocmask(SIG_SETMASK, &none, nullptr) < 0) refuse(Step::exec, errno);
+    ::execve(plan.argv[0], plan.argv, plan.envp);
+    refuse(Step::exec, errno);
+}
+
+}  // namespace berth::launcher

@@ -1,0 +1,33 @@
+// The uid pairs of the reserved range: one per sandbox, given back only when its
+// pid 1 has been reaped, since then no process and no mount of it can be left.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <vector>
+
+namespace berth::launcher {
+
+class Slots {
+public:
+    Slots(uid_t first_uid, unsigned count) : first_uid_{first_uid}, pids_(count, 0) {}
+
+    // The one that has been free for longest; nothing when all are in use.
+    std::optional<unsigned> take();
+    void set_pid(unsigned slot, pid_t pid) { pids_[slot] = pid; }
+    // For a sandbox that never stood.
+    void give_back(unsigned slot) { pids_[slot] = 0; }
+    // After its pid 1 was reaped; false when that is none of ours.
+    bool reaped(pid_t pid);
+
+    uid_t uid_of(unsigned slot) const { return first_uid_ + 2 * slot; }
+    unsigned count() const { return static_cast<unsigned>(pids_.size()); }
+
+private:
+    uid_t first_uid_;
+    std::vector<pid_t> pids_;  // 0: free
+    unsigned next_ = 0;
+};
+
+}  // namespace berth::launcher

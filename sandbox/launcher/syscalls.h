@@ -1,0 +1,31 @@
+// The system calls a script may make, as data. What is not named here is refused.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace berth::launcher {
+
+// Allowed with any arguments (ioctl but for two requests, see filter.cpp).
+std::span<const char* const> allowed_syscalls();
+
+// Allowed only for some values of one argument.
+struct ConditionalSyscall {
+    const char* name;
+    unsigned argument;
+    std::uint64_t mask;   // the bits that are looked at
+    std::uint64_t value;  // what they must be
+};
+std::span<const ConditionalSyscall> conditional_syscalls();
+
+// Refused with ENOSYS, so that a C library takes its older way.
+std::span<const char* const> absent_syscalls();
+
+// What pid 1 of a sandbox may call: it waits, reports and passes signals on.
+std::span<const char* const> init_syscalls();
+
+// The newest number this list was made with knowledge of (set_mempolicy_home_node).
+// Later ones are answered ENOSYS, as by a kernel that does not have them.
+inline constexpr std::uint32_t kNewestKnownSyscall = 450;
+
+}  // namespace berth::launcher
