@@ -7,7 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
-bin=$PWD/build/release/bin
+built=$PWD/build/release/bin
+# Nobody's: two users of the demo's own, as a package would make them.
+daemon_uid=64990 runner_uid=64991
 pointer=.cache/demo # holds the path of the demo's folder
 once=''
 dir=''
@@ -30,7 +32,7 @@ try() {
     "$@"
 }
 
-berth() { "$bin/berth" --socket "$dir/run/control.sock" "$@"; }
+berth() { "$dir/bin/berth" --socket "$dir/run/control.sock" "$@"; }
 
 # value 'EXPRESSION OF d' < JSON
 value() { python3 -c "import json, sys; d = json.load(sys.stdin); print($1)"; }
@@ -110,10 +112,13 @@ start_all() {
     printf '%s\n' "$dir" >"$pointer"
 
     say "a Berth of its own in $dir"
-    try berth init --state-dir "$dir/state" --run-dir "$dir/run" --config "$dir/berth.conf"
+    # Not run where they were built: the daemons' users may not be able to look in there.
+    install -D -m 755 -t "$dir/bin" "$built"/berth "$built"/berthd "$built"/berth-{runner,launcher}
+    try berth init --state-dir "$dir/state" --run-dir "$dir/run" --config "$dir/berth.conf" \
+        --daemon-uid $daemon_uid --runner-uid $runner_uid
     # The demo runs examples on whatever Python and Node the host has.
-    set_config allow_near_runtime true
-    launch berthd "$bin/berthd" --all --config "$dir/berth.conf"
+    set_config allow_near_runtime yes
+    launch berthd "$dir/bin/berthd" --all --config "$dir/berth.conf"
     wait_for berthd 30 berth health
     try berth health
 
@@ -242,12 +247,12 @@ run_examples() {
 what_next() {
     say 'the demo goes on running; things to try'
     cat <<END
-export PATH=$bin:\$PATH BERTH_SOCKET=$dir/run/control.sock
+export PATH=$dir/bin:\$PATH BERTH_SOCKET=$dir/run/control.sock
 berth tenant list
 berth run list --tenant acme
 berth tenant sync acme --mode normal -f
 berth log $(last_run acme id)
-berth tenant update fails --configs '{"behaviour":"fork_bomb"}' && berth tenant sync fails -f
+berth tenant update fails --configs '{"behaviour":"fork_bomb"}' && berth tenant sync fails --mode normal -f
 curl --unix-socket $dir/run/control.sock http://berth/v2/runs?limit=3
 curl -N --unix-socket $dir/run/control.sock 'http://berth/v2/runs/$(last_run acme id)/log?follow=1'
 berth doctor
@@ -255,11 +260,19 @@ berth doctor
 END
 }
 
+# Keeps the exit status that led here.
+leave_nothing() {
+    local status=$?
+    trap - EXIT
+    stop >/dev/null || status=1
+    exit "$status"
+}
+
 run() {
     if [[ ${1:-} == --once ]]; then
         once=1
         # Also when interrupted or failed: --once leaves nothing behind.
-        trap 'status=$?; trap - EXIT; stop >/dev/null || true; exit $status' EXIT
+        trap leave_nothing EXIT
         trap 'exit 130' INT TERM
         if find_folder; then stop; fi
     elif (($#)); then
