@@ -17,7 +17,7 @@ namespace {
 // All that the child does between fork and exec; only async-signal-safe calls,
 // since other threads of the parent may have held a lock at the fork.
 // Returns the step that failed; errno says why.
-const char* become(const ChildOptions& options, char* const* argv, char* const* env,
+const char* become(const ChildOptions& options, int program, char* const* argv, char* const* env,
                    pid_t parent) {
     if (options.die_with_parent) {
         if (::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return "setting the parent-death signal";
@@ -48,7 +48,7 @@ const char* become(const ChildOptions& options, char* const* argv, char* const* 
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execve(argv[0], argv, env);
+    ::execveat(program, "", argv, env, AT_EMPTY_PATH);
     return "executing the program";
 }
 
@@ -71,19 +71,24 @@ Child::Child(Loop& loop, const ChildOptions& options, std::function<void(int)> o
     : on_exit_{std::move(on_exit)} {
     const auto argv = pointers(options.argv);
     const auto env = pointers(options.env);
+    // Opened by us: the child's user may not be allowed to walk to it.
+    const Fd program{check(::open(options.argv.at(0).c_str(), O_PATH | O_CLOEXEC),
+                           "starting '{}': opening the program", options.argv[0])};
+    const Fd program_high{
+        check(::fcntl(program.get(), F_DUPFD_CLOEXEC, 64), "moving a descriptor")};
     Pipe report = make_pipe();
-    // The report's descriptor must not be one that dup2 below overwrites.
-    const Fd report_high{
-        check(::fcntl(report.write.get(), F_DUPFD_CLOEXEC, 64), "moving a descriptor")};
+    // Neither descriptor may be one that dup2 in the child overwrites.
+    Fd report_high{check(::fcntl(report.write.get(), F_DUPFD_CLOEXEC, 64), "moving a descriptor")};
     report.write.reset();
     const pid_t parent = ::getpid();
     pid_ = check(::fork(), "forking for '{}'", options.argv.at(0));
     if (pid_ == 0) {
-        const ExecFailure failure{become(options, argv.data(), env.data(), parent), errno};
+        const ExecFailure failure{
+            become(options, program_high.get(), argv.data(), env.data(), parent), errno};
         (void)!::write(report_high.get(), &failure, sizeof failure);
         ::_exit(127);
     }
-    const_cast<Fd&>(report_high).reset();
+    report_high.reset();
     pidfd_ = Fd{static_cast<int>(
         check(::syscall(SYS_pidfd_open, pid_, 0), "opening the pidfd of '{}'", options.argv[0]))};
 

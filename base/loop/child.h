@@ -15,14 +15,14 @@
 namespace berth {
 
 struct ChildOptions {
-    std::vector<std::string> argv;              // argv[0] is the path of the program
-    std::vector<std::string> env;               // `NAME=value`, nothing is inherited
-    std::vector<std::pair<int, int>> fds;       // ours → theirs (3 and up); 0, 1, 2 stay as they are
-    std::optional<uid_t> uid;                   // with gid: setresgid, setgroups(groups), setresuid
+    std::vector<std::string> argv;         // argv[0] is the path of an ELF program, not of a script
+    std::vector<std::string> env;          // `NAME=value`, nothing is inherited
+    std::vector<std::pair<int, int>> fds;  // ours → theirs (3 and up); 0, 1, 2 stay as they are
+    std::optional<uid_t> uid;              // with gid: setresgid, setgroups(groups), setresuid
     std::optional<gid_t> gid;
     std::vector<gid_t> groups;
-    bool drop_capabilities = false;             // empties the bounding set and all the others
-    bool die_with_parent = true;                // PR_SET_PDEATHSIG
+    bool drop_capabilities = false;  // empties the bounding set and all the others
+    bool die_with_parent = true;     // PR_SET_PDEATHSIG
 };
 
 // Thread: loop. The destructor kills and reaps a child that is still there.

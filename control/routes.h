@@ -1,0 +1,17 @@
+// The routes of the control plane, by subject. Each parses, asks the Api, answers.
+// The table in docs/api.md is theirs.
+#pragma once
+
+#include "control/api.h"
+#include "control/router.h"
+
+namespace berth {
+
+void add_integration_routes(Router& router, Api& api);
+void add_connection_routes(Router& router, Api& api);
+void add_tenant_routes(Router& router, Api& api);
+void add_run_routes(Router& router, Api& api);
+void add_log_routes(Router& router, Api& api);
+void add_admin_routes(Router& router, Api& api);
+
+}  // namespace berth

@@ -1,0 +1,189 @@
+#include "daemon/app.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/loop/loop.h"
+#include "base/loop/signals.h"
+#include "base/loop/timer.h"
+#include "base/loop/worker.h"
+#include "control/routes.h"
+#include "control/server.h"
+#include "daemon/api_impl.h"
+#include "daemon/recovery.h"
+#include "daemon/run_queue.h"
+#include "source/archive.h"
+
+namespace berth {
+namespace {
+
+class AppImpl final : public App {
+public:
+    AppImpl(Config config, Fd control, std::unique_ptr<Loop> loop, std::unique_ptr<Store> store)
+        : config_{std::move(config)},
+          loop_{std::move(loop)},
+          store_{std::move(store)},
+          control_{std::move(control)} {
+        add_integration_routes(router_, api_);
+        add_connection_routes(router_, api_);
+        add_tenant_routes(router_, api_);
+        add_run_routes(router_, api_);
+        add_log_routes(router_, api_);
+        add_admin_routes(router_, api_);
+        store_->on_broken([this](const Failure& why) { store_broke(why); });
+    }
+
+    int run() override {
+        Signals signals{*loop_, {SIGTERM, SIGINT}, [this](int signo) { stop(signo); }};
+        ::signal(SIGPIPE, SIG_IGN);
+        recover();
+        loop_->run();
+        return exit_code_;
+    }
+
+private:
+    // What the last berthd left is put in order before anybody is answered.
+    void recover() {
+        store_->write([now = clock_.now()](Db& db) { return recover_runs(db, now); },
+                      [this](Result<Recovered> recovered) {
+                          if (!recovered) return store_broke(recovered.error());
+                          log_info("recovered", {{"waiting_again", recovered->waiting_again},
+                                                 {"failed", recovered->failed}});
+                          serve();
+                      });
+    }
+
+    void serve() {
+        recovered_ = true;
+        server_.emplace(*loop_, clock_, std::move(control_), router_, server_options());
+        runner_.connect();
+        log_info("serving", {{"socket", config_.control_socket().string()}});
+    }
+
+    ServerOptions server_options() const {
+        ServerOptions options;
+        options.peers.daemon_uid = ::geteuid();
+        // As root (a test, a container) the group would be root's own: no group then.
+        if (::getegid() != 0) options.peers.group = ::getegid();
+        options.spool_directory = config_.store_dir();
+        return options;
+    }
+
+    void runner_came() {
+        const auto& hello = runner_.hello();
+        if (hello->root_key_id.empty()) {
+            log_error("berth-runner has no root key, nothing can run", {{"reason", hello->why}});
+            return;
+        }
+        if (runner_.keys_loaded()) return ready_or_not();
+        keys_.load([this](Result<void> loaded) {
+            if (!loaded)
+                log_error("cannot hand the keys to berth-runner, nothing can run",
+                          {{"reason", loaded.error().message}});
+            ready_or_not();
+        });
+    }
+
+    void ready_or_not() {
+        if (stopping_) return;
+        if (!runner_.ready()) return engine_.close();
+        log_info("ready", {{"runtimes", api_runtimes_}});
+        engine_.open();
+    }
+
+    void runner_went(const std::string& why) {
+        engine_.close();
+        flow_.all_lost(why);
+    }
+
+    void run_ended(RunId id) {
+        engine_.ended(id);
+        if (stopping_ && flow_.live() == 0) end();
+    }
+
+    // No new runs; live ones may end by themselves for a while, then they are
+    // stopped and recorded as lost; then the server ends, then we do.
+    void stop(int signo) {
+        if (std::exchange(stopping_, true)) return;
+        log_info("stopping", {{"signal", signo}, {"live_runs", flow_.live()}});
+        engine_.close();
+        if (flow_.live() == 0) return end();
+        grace_.start(config_.stop_grace);
+    }
+
+    void end() {
+        if (std::exchange(ending_, true)) return;
+        grace_.stop();
+        const auto leave = [this] {
+            server_.reset();
+            runner_.close();
+            loop_->stop();
+        };
+        if (server_)
+            server_->stop(leave);
+        else
+            leave();
+    }
+
+    // What is on disk is known only after the store was opened anew: recovery puts
+    // the runs right.
+    void store_broke(const Failure& why) {
+        log_error("the store cannot be used, leaving to be started again",
+                  {{"reason", why.message}});
+        exit_code_ = 1;
+        stopping_ = true;
+        end();
+    }
+
+    const Config config_;
+    SystemClock clock_;
+    std::unique_ptr<Loop> loop_;
+    std::unique_ptr<Store> store_;
+    Fd control_;
+    LogStore logs_{config_.store_dir() / "logs", *loop_};
+    Worker work_{"work"};
+    LogHub hub_{logs_};
+    RunnerLink runner_{*loop_,
+                       config_.runner_socket(),
+                       {
+                           [this](const ipc::RunnerHello&) { runner_came(); },
+                           [this](const std::string& why) { runner_went(why); },
+                           [this](const ipc::Started& message) { flow_.started(message); },
+                           [this](ipc::Output message) { flow_.output(std::move(message)); },
+                           [this](const ipc::Ended& message) { flow_.ended(message); },
+                       }};
+    Keys keys_{*store_, runner_, clock_};
+    RunFlow flow_{{*loop_, clock_, *store_, logs_, hub_, runner_, work_, config_.env_name},
+                  [this](RunId id) { run_ended(id); }};
+    RunQueue queue_{*store_, clock_};
+    Engine engine_{*loop_, queue_, flow_, config_.max_runs};
+    std::vector<Runtime> runtimes_ = host_runtimes();
+    std::size_t api_runtimes_ = runtimes_.size();
+    ApiImpl api_{
+        {*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_, work_, runtimes_}};
+    Router router_;
+    std::optional<Server> server_;
+    Timer grace_{*loop_, [this] { flow_.stop_all(); }};
+    bool recovered_ = false;
+    bool stopping_ = false;
+    bool ending_ = false;
+    int exit_code_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<App>> App::make(Config config, Fd control) {
+    auto loop = std::make_unique<Loop>();
+    static const SystemClock clock;
+    auto store = Store::open(config.store_dir(), *loop, clock);
+    if (!store) return pass_on(store);
+    remove_unfinished_releases(config.releases_dir);
+    return std::unique_ptr<App>{std::make_unique<AppImpl>(std::move(config), std::move(control),
+                                                          std::move(loop), std::move(*store))};
+}
+
+}  // namespace berth

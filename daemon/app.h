@@ -1,0 +1,23 @@
+// Builds every part of berthd, in order, and wires them: reading app.cpp shows
+// the program.
+#pragma once
+
+#include <memory>
+
+#include "base/fd.h"
+#include "daemon/config.h"
+
+namespace berth {
+
+class App {
+public:
+    // `control` is the listening socket. Refusals: the store is in use, of a newer
+    // Berth, not a store ... Throws SystemError and StoreError.
+    static Result<std::unique_ptr<App>> make(Config config, Fd control);
+    virtual ~App() = default;
+
+    // Until SIGTERM or SIGINT and all that follows; the exit code of the program.
+    virtual int run() = 0;
+};
+
+}  // namespace berth

@@ -1,0 +1,43 @@
+// Live followers of logs: what is stored first, then what comes, without a gap
+// and without a piece twice.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "control/api.h"
+#include "store/logs.h"
+
+namespace berth {
+
+// Thread: loop.
+class LogHub {
+public:
+    explicit LogHub(LogStore& logs) : logs_{logs} {}
+
+    // A piece of a live run; what is stored need not have it yet.
+    void publish(const LogChunk& chunk);
+    // The run has ended and all it printed is stored.
+    void end(const RunView& run);
+
+    // `view` is the run as it was read after the call to watch().
+    FollowHandle watch(RunId run, std::uint64_t after, std::shared_ptr<LogFollower> follower);
+    void begin(const FollowHandle& handle, const RunView& view, Time now);
+
+    // All that is stored, page by page; then done. Used for following and reading.
+    void read(const Run& run, std::uint64_t after, Time now,
+              std::function<void(std::vector<LogChunk>)> more, Done<void> done);
+
+private:
+    struct Follow;
+    void read_page(LogStore::Range range, std::function<void(std::vector<LogChunk>)> more,
+                   Done<void> done);
+    static void catch_up(Follow& follow);
+
+    LogStore& logs_;
+    std::multimap<RunId, std::weak_ptr<Follow>> follows_;
+};
+
+}  // namespace berth

@@ -1,0 +1,106 @@
+// berthd: arguments, then App (or the supervisor, with --all); exit codes:
+// 0 stopped as asked, 1 failed, 2 wrong usage.
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/loop/stream.h"
+#include "base/text.h"
+#include "daemon/app.h"
+#include "daemon/log_sink.h"
+#include "daemon/supervisor.h"
+#include "model/version.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "berthd: keeps integrations, tenants and connectors, and runs them on time\n"
+    "\n"
+    "  berthd --config FILE [--listen-fd N]   one daemon of a systemd host; with N it serves an\n"
+    "                                         inherited socket\n"
+    "  berthd --all --config FILE             starts berth-launcher and berth-runner as well, and\n"
+    "                                         again when they end (demo, tests, containers)\n"
+    "  berthd --version | --help\n"
+    "\n"
+    "`berth init` makes FILE, the folders and the root key.\n";
+
+struct Arguments {
+    std::string config;
+    std::optional<int> listen_fd;
+    bool all = false;
+};
+
+int usage(const std::string& wrong) {
+    std::fprintf(stderr, "berthd: %s\n\n%s", wrong.c_str(), kUsage);
+    return 2;
+}
+
+int serve(const Arguments& arguments, berth::Config config) {
+    using namespace berth;
+    // Requests pass through here with secrets in them: nothing of this process may
+    // reach a core file or another process's ptrace.
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    Fd control;
+    if (arguments.listen_fd) {
+        control = Fd{*arguments.listen_fd};
+    } else {
+        auto bound = Listener::bind(config.control_socket(), 0666);
+        if (!bound) {
+            log_error(bound.error().message);
+            return 1;
+        }
+        control = std::move(*bound);
+    }
+    auto app = App::make(std::move(config), std::move(control));
+    if (!app) {
+        log_error(app.error().message);
+        return 1;
+    }
+    return (*app)->run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace berth;
+    Arguments arguments;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
+        if (word == "--help") return std::fputs(kUsage, stdout) < 0 ? 1 : 0;
+        if (word == "--version") return std::printf("berthd %s\n", kVersion) < 0 ? 1 : 0;
+        if (word == "--all") {
+            arguments.all = true;
+        } else if (word == "--config" && value != nullptr) {
+            arguments.config = argv[++i];
+        } else if (word == "--listen-fd" && value != nullptr) {
+            arguments.listen_fd = to_number<int>(argv[++i]);
+            if (!arguments.listen_fd || *arguments.listen_fd < 3)
+                return usage("'--listen-fd' needs the number of an inherited socket");
+        } else {
+            return usage(fmt::format("cannot use the argument '{}' here", printable(word, 80)));
+        }
+    }
+    if (arguments.config.empty()) return usage("'--config FILE' is missing");
+
+    try {
+        auto config = load_config(arguments.config);
+        if (!config) {
+            std::fprintf(stderr, "berthd: %s\n", config.error().message.c_str());
+            return 2;
+        }
+        log_to_stderr(arguments.all ? "berthd(all)" : "berthd", config->log_level);
+        return arguments.all ? supervise(*config, arguments.config)
+                             : serve(arguments, std::move(*config));
+    } catch (const std::exception& error) {
+        log_error(error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,98 @@
+#include "daemon/run_end.h"
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/run_start.h"
+#include "model/limits.h"
+#include "source/config_schema.h"
+#include "store/integrations.h"
+#include "store/releases.h"
+#include "store/tenants.h"
+#include "store/triggers.h"
+
+namespace berth {
+namespace {
+
+// The lists of an init run's output: definition name → options (contract 2.6).
+std::string options_in(const Json& printed) {
+    Json options = Json::object();
+    for (const auto& [name, value] : printed.items())
+        if (value.is_array()) options[name] = value;
+    return options.empty() ? "" : to_text(options);
+}
+
+}  // namespace
+
+Outcome outcome_of(const ipc::Ended& ended) {
+    using enum ipc::EndKind;
+    switch (ended.kind) {
+        case exited: return Exited{static_cast<int>(ended.number)};
+        case signalled: return Signalled{static_cast<int>(ended.number)};
+        case timed_out: return TimedOut{std::chrono::seconds{ended.number}};
+        case out_of_memory: return OutOfMemory{static_cast<std::uint64_t>(ended.number)};
+        case cancelled: return Cancelled{};
+        case setup_failed: return SetupFailed{ended.text, static_cast<int>(ended.number)};
+        case lost: return Lost{ended.text};
+        case state_too_large: return StateTooLarge{static_cast<std::uint64_t>(ended.number)};
+    }
+    return Lost{fmt::format("the runner reported an unknown end ({})",
+                            static_cast<std::uint32_t>(ended.kind))};
+}
+
+Outcome judge(const Outcome& outcome, RunMode mode, const std::string& std_out,
+              const std::string& metadata_schema, Printed& printed) {
+    if (outcome != Outcome{Exited{0}} || std_out.empty()) return outcome;
+    const auto value = parse_json(std_out);
+    if (!metadata_schema.empty()) {
+        if (!value) return MetadataInvalid{value.error().message};
+        const auto problems = check_metadata(Json::parse(metadata_schema), *value);
+        if (!problems.empty()) return MetadataInvalid{join_problems(problems)};
+        if (!value->empty()) printed.metadata_patch = to_text(*value);
+    }
+    if (mode == RunMode::init && value && value->is_object())
+        printed.dynamic_configs = options_in(*value);
+    return outcome;
+}
+
+Result<RunView> view_run(Db& db, RunId id) {
+    auto run = get_run(db, id);
+    if (!run) return pass_on(run);
+    return RunView{std::move(*run), triggers_of_run(db, id)};
+}
+
+Result<RunView> write_end(Db& db, const Run& run, const Outcome& outcome, RunEnd end, Time now) {
+    auto integration = get_integration(db, run.integration_id);
+    if (!integration) return pass_on(integration);
+    auto release = get_release(db, run.release_id);
+    if (!release) return pass_on(release);
+
+    const bool again = std::holds_alternative<Lost>(outcome) &&
+                       integration->on_lost == OnLost::retry && run.attempt < limits::kMaxAttempts;
+    if (again) {
+        auto moved = move_run(db, run.id, run.attempt, RunState::queued, describe(outcome), now);
+        if (!moved) return pass_on(moved);
+        return view_run(db, run.id);
+    }
+
+    Printed printed;
+    const Outcome judged =
+        judge(outcome, run.mode, end.std_out.value_or(""), release->metadata_schema, printed);
+    const RunState state = end_state(judged);
+    if (!end.reason) end.reason = describe(judged);
+    end.grants = grants_of(*integration);
+    auto moved = move_run(db, run.id, run.attempt, state, *end.reason, now, end);
+    if (!moved) return pass_on(moved);
+
+    const By by{"run " + run.id.str(), now};
+    if (state == RunState::succeeded && !printed.metadata_patch.empty()) {
+        auto merged = merge_metadata(db, by, run.tenant_id, printed.metadata_patch);
+        if (!merged) return pass_on(merged);
+    }
+    if (state == RunState::succeeded && !printed.dynamic_configs.empty()) {
+        auto set = set_dynamic_configs(db, by, run.tenant_id, printed.dynamic_configs);
+        if (!set) return pass_on(set);
+    }
+    return view_run(db, run.id);
+}
+
+}  // namespace berth

@@ -1,0 +1,77 @@
+// Sees each run from `preparing` to its final state: gathers what it needs,
+// hands it to the runner, stores what it prints and how it ended.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/loop/timer.h"
+#include "base/loop/worker.h"
+#include "daemon/log_hub.h"
+#include "daemon/run_start.h"
+#include "daemon/runner_link.h"
+#include "scheduler/ports.h"
+#include "store/logs.h"
+#include "store/runs.h"
+#include "store/store.h"
+
+namespace berth {
+
+// Thread: loop.
+class RunFlow final : public Launcher {
+public:
+    struct Parts {
+        Loop& loop;
+        const Clock& clock;
+        Store& store;
+        LogStore& logs;
+        LogHub& hub;
+        RunnerLink& runner;
+        Worker& work;
+        std::string environment;  // PAN_CTX_ENV
+    };
+    // `ended`: the run is final, or waits again with another attempt.
+    RunFlow(Parts parts, std::function<void(RunId)> ended);
+    ~RunFlow() override;
+
+    void launch(const Run& run) override;
+
+    // What the runner says.
+    void started(const ipc::Started& message);
+    void output(ipc::Output message);
+    void ended(const ipc::Ended& message);
+    // The runner is gone, and every run with it.
+    void all_lost(const std::string& why);
+
+    // Ends a run that lives here; false when it does not.
+    bool cancel(RunId run);
+    // The daemon is being stopped: what is still running now is lost.
+    void stop_all();
+
+    std::size_t live() const { return live_.size(); }
+
+private:
+    struct Live;
+    using LivePtr = std::shared_ptr<Live>;
+
+    LivePtr find(std::int64_t run_id, int attempt) const;
+    void hand_over(const LivePtr& live, ipc::Start start);
+    void give_back(const LivePtr& live);
+    void flush(const LivePtr& live);
+    void finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end);
+    void store_end(const LivePtr& live);
+    void let_go(const LivePtr& live, const RunView& view);
+    void throttle();
+
+    Parts parts_;
+    std::function<void(RunId)> ended_;
+    std::map<RunId, LivePtr> live_;
+    std::size_t unstored_bytes_ = 0;  // of output that the log store has not confirmed
+    bool throttled_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace berth

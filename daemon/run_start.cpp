@@ -1,0 +1,131 @@
+#include "daemon/run_start.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/run_env.h"
+#include "model/json.h"
+#include "sandbox/ipc/launcher_protocol.h"
+#include "source/config_schema.h"
+#include "source/runtime.h"
+#include "store/integrations.h"
+#include "store/releases.h"
+#include "store/runs.h"
+#include "store/tenants.h"
+#include "store/triggers.h"
+
+namespace berth {
+namespace {
+
+ipc::Scope to_ipc(const KeyScope& scope) {
+    switch (scope.kind) {
+        case KeyScope::Kind::tenant: return {ipc::ScopeKind::tenant, scope.id};
+        case KeyScope::Kind::integration: return {ipc::ScopeKind::integration, scope.id};
+    }
+    std::abort();
+}
+
+// The identity a secret is opened under: from the run's own tenant and
+// integration, never from the row (reliability.md 1.1).
+Result<ipc::FieldRef> identity(const RunMaterial& material, const RunSecret& secret) {
+    const KeyScope own = secret.scope.kind == KeyScope::Kind::tenant
+                             ? KeyScope{KeyScope::Kind::tenant, material.tenant.id.value}
+                             : KeyScope{KeyScope::Kind::integration, material.integration.id.value};
+    if (own != secret.scope)
+        return fail(FailureKind::denied, "a secret of '{}' does not belong to tenant '{}'",
+                    secret.connector_name, material.tenant.name);
+    return ipc::FieldRef{to_ipc(own), secret.connector_id.value, secret.field, secret.version};
+}
+
+}  // namespace
+
+Result<RunMaterial> gather(Db& db, RunId id, Time now) {
+    RunMaterial material;
+    auto run = get_run(db, id);
+    if (!run) return pass_on(run);
+    auto tenant = get_tenant(db, run->tenant_id);
+    if (!tenant) return pass_on(tenant);
+    auto integration = get_integration(db, run->integration_id);
+    if (!integration) return pass_on(integration);
+    auto release = get_release(db, run->release_id);
+    if (!release) return pass_on(release);
+    auto metadata = get_metadata(db, run->tenant_id);
+    if (!metadata) return pass_on(metadata);
+    auto secrets = secrets_for_run(db, By{"berthd", now}, id);
+    if (!secrets) return pass_on(secrets);
+
+    material.triggers = triggers_of_run(db, id);
+    material.last_run = last_run(db, run->tenant_id, id);
+    material.last_successful_run = last_successful_run(db, run->tenant_id, id);
+    material.metadata = std::move(metadata->data);
+    for (const RunSecret& secret : *secrets) {
+        const bool have = std::ranges::any_of(
+            material.data_keys, [&](const DataKeyRow& key) { return key.scope == secret.scope; });
+        if (have) continue;
+        auto key = get_data_key(db, secret.scope);
+        if (!key) return pass_on(key);
+        material.data_keys.push_back(std::move(*key));
+    }
+    material.run = std::move(*run);
+    material.tenant = std::move(*tenant);
+    material.integration = std::move(*integration);
+    material.release = std::move(*release);
+    material.secrets = std::move(*secrets);
+    return material;
+}
+
+Result<ipc::Start> make_start(const RunMaterial& material, const std::string& environment) {
+    RunEnvInput input;
+    input.integration = material.integration;
+    input.tenant = material.tenant;
+    input.run = material.run;
+    input.triggers = material.triggers;
+    input.last_run = material.last_run;
+    input.last_successful_run = material.last_successful_run;
+    input.environment = environment;
+    const auto schema = material.release.config_schema.empty()
+                            ? Json::object()
+                            : Json::parse(material.release.config_schema);
+    input.configs = to_text(with_defaults(schema, Json::parse(material.tenant.configs)));
+    if (!material.release.metadata_schema.empty()) input.metadata = material.metadata;
+    for (const RunSecret& secret : material.secrets)
+        input.secrets.push_back({secret.connector_name, secret.field});
+    auto env = make_run_env(input);
+    if (!env) return pass_on(env);
+
+    ipc::Start start;
+    start.run_id = material.run.id.value;
+    start.attempt = material.run.attempt;
+    start.argv = {"/bin/sh", "-c", material.release.run_command};
+    start.env = std::move(env->entries);
+    start.working_folder = "/app";
+    for (auto& file : env->files)
+        start.files.push_back({std::move(file.name), std::move(file.content)});
+    for (std::size_t i = 0; i < material.secrets.size(); ++i) {
+        const RunSecret& secret = material.secrets[i];
+        auto where = identity(material, secret);
+        if (!where) return pass_on(where);
+        const auto key = std::ranges::find(material.data_keys, secret.scope, &DataKeyRow::scope);
+        start.secrets.push_back({std::move(env->secret_names[i]),
+                                 std::move(*where),
+                                 {key->id, key->envelope},
+                                 secret.envelope});
+    }
+    // `host python 3.11.2`: the launcher is asked for the first word.
+    start.runtime =
+        material.release.runtime.substr(0, material.release.runtime.find_first_of(" :"));
+    start.release = material.release.content_hash;
+    if (material.integration.network == NetworkMode::host) {
+        start.network = static_cast<std::uint32_t>(ipc::Network::host);
+        start.grants |= ipc::grant_host_network;
+    }
+    start.memory_bytes = material.integration.memory_bytes;
+    start.wall_time_s = material.integration.wall_time.count();
+    return start;
+}
+
+std::string grants_of(const Integration& integration) {
+    return integration.network == NetworkMode::host ? R"(["host_network"])" : "[]";
+}
+
+}  // namespace berth

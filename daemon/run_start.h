@@ -1,0 +1,39 @@
+// All that a run needs, from the store, and the message that starts it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "model/values.h"
+#include "sandbox/ipc/messages.h"
+#include "store/db.h"
+#include "store/keys.h"
+#include "store/secrets.h"
+
+namespace berth {
+
+struct RunMaterial {
+    Run run;
+    Integration integration;
+    Tenant tenant;
+    Release release;
+    std::vector<Trigger> triggers;
+    std::optional<Run> last_run;
+    std::optional<Run> last_successful_run;
+    std::string metadata;  // JSON object
+    std::vector<RunSecret> secrets;
+    std::vector<DataKeyRow> data_keys;  // of the scopes of `secrets`
+};
+
+// Reads it, and writes the `secret.use` audit row. Thread: store.
+Result<RunMaterial> gather(Db& db, RunId run, Time now);
+
+// Pure. The refusal names the setting that no environment can hold.
+Result<ipc::Start> make_start(const RunMaterial& material, const std::string& environment);
+
+// The weakenings of its sandbox, for the run's record: a JSON array of words.
+std::string grants_of(const Integration& integration);
+
+}  // namespace berth

@@ -1,0 +1,182 @@
+#include "daemon/runner_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/loop/stream.h"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kFirstBackoff = 20ms;
+constexpr auto kMaxBackoff = 2'000ms;
+
+// The message, or a refusal of a peer that does not speak our protocol.
+template <typename Message, typename Use>
+bool with(std::string_view payload, Use&& use) {
+    auto message = ipc::decode<Message>(payload);
+    if (!message) return false;
+    use(std::move(*message));
+    return true;
+}
+
+}  // namespace
+
+RunnerLink::RunnerLink(Loop& loop, std::filesystem::path socket, Events events)
+    : loop_{loop}, socket_{std::move(socket)}, events_{std::move(events)}, again_{loop, [this] {
+                                                                                      connect();
+                                                                                  }} {}
+
+void RunnerLink::connect() {
+    if (closed_ || channel_) return;
+    try {
+        Fd fd = connect_unix(socket_, SOCK_SEQPACKET);
+        channel_ = std::make_unique<ipc::Channel>(
+            loop_, std::move(fd),
+            ipc::Channel::Events{
+                [this](ipc::MessageType type, std::string_view payload) {
+                    on_message(type, payload);
+                },
+                [this](std::string why) { lost(std::move(why)); },
+            });
+    } catch (const SystemError& error) {
+        last_why_ = error.what();
+        again_.start(backoff_);
+        backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, kMaxBackoff);
+    }
+}
+
+void RunnerLink::close() {
+    closed_ = true;
+    again_.stop();
+    channel_.reset();
+    hello_.reset();
+}
+
+std::string RunnerLink::gone() const {
+    return fmt::format("berth-runner is not there ({}); it is started again by itself", last_why_);
+}
+
+void RunnerLink::lost(std::string why) {
+    log_error("the connection to berth-runner has ended", {{"reason", why}});
+    last_why_ = std::move(why);
+    hello_.reset();
+    keys_loaded_ = false;
+    // The channel is calling us: it dies on a later turn.
+    loop_.later([channel = std::shared_ptr<ipc::Channel>{std::move(channel_)}] {});
+    if (loading_) loading_(fail(FailureKind::unavailable, "{}", gone()));
+    for (auto& [id, done] : std::exchange(data_keys_, {}))
+        done(fail(FailureKind::unavailable, "{}", gone()));
+    for (auto& [id, done] : std::exchange(seals_, {}))
+        done(fail(FailureKind::unavailable, "{}", gone()));
+    events_.on_lost(last_why_);
+    backoff_ = kFirstBackoff;
+    again_.start(backoff_);
+}
+
+void RunnerLink::load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoaded>)> done) {
+    if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
+    loading_ = std::move(done);
+    channel_->send(keys);
+}
+
+void RunnerLink::new_data_key(ipc::Scope scope, std::uint32_t key_id,
+                              Callback<void(Result<ipc::DataKey>)> done) {
+    if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
+    const auto request = next_request_++;
+    data_keys_.emplace(request, std::move(done));
+    channel_->send(ipc::NewDataKey{request, scope, key_id});
+}
+
+void RunnerLink::seal(ipc::WrappedKey data_key, ipc::FieldRef where, Secret plaintext,
+                      Callback<void(Result<std::string>)> done) {
+    if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
+    const auto request = next_request_++;
+    seals_.emplace(request, std::move(done));
+    channel_->send(ipc::Seal{request, std::move(data_key), std::move(where), std::move(plaintext)});
+}
+
+void RunnerLink::start(const ipc::Start& start) {
+    if (channel_) return channel_->send(start);
+    ipc::Ended ended;
+    ended.run_id = start.run_id;
+    ended.attempt = start.attempt;
+    ended.kind = ipc::EndKind::lost;
+    ended.text = gone();
+    loop_.later([this, ended = std::move(ended)] { events_.on_ended(ended); });
+}
+
+void RunnerLink::cancel(std::int64_t run_id, int attempt) {
+    if (channel_) channel_->send(ipc::Cancel{run_id, attempt});
+}
+
+void RunnerLink::pause() {
+    if (channel_) channel_->pause();
+}
+
+void RunnerLink::resume() {
+    if (channel_) channel_->resume();
+}
+
+void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
+    using enum ipc::MessageType;
+    bool good = false;
+    switch (type) {
+        case hello:
+            good = with<ipc::RunnerHello>(payload, [this](ipc::RunnerHello message) {
+                backoff_ = kFirstBackoff;
+                hello_ = message;
+                events_.on_hello(message);
+            });
+            break;
+        case keys_loaded:
+            good = loading_ && with<ipc::KeysLoaded>(payload, [this](ipc::KeysLoaded message) {
+                       keys_loaded_ = message.ok && message.fresh.empty();
+                       loading_(std::move(message));
+                   });
+            break;
+        case data_key:
+            good = with<ipc::DataKey>(payload, [this](ipc::DataKey message) {
+                auto node = data_keys_.extract(message.request);
+                if (node.empty()) return;
+                if (message.why.empty())
+                    node.mapped()(std::move(message));
+                else
+                    node.mapped()(fail(FailureKind::unavailable, "{}", message.why));
+            });
+            break;
+        case sealed:
+            good = with<ipc::Sealed>(payload, [this](ipc::Sealed message) {
+                auto node = seals_.extract(message.request);
+                if (node.empty()) return;
+                if (message.why.empty())
+                    node.mapped()(std::move(message.envelope));
+                else
+                    node.mapped()(fail(FailureKind::unavailable, "{}", message.why));
+            });
+            break;
+        case started:
+            good = with<ipc::Started>(payload, [this](ipc::Started m) { events_.on_started(m); });
+            break;
+        case output:
+            good = with<ipc::Output>(payload,
+                                     [this](ipc::Output m) { events_.on_output(std::move(m)); });
+            break;
+        case ended:
+            good =
+                with<ipc::Ended>(payload, [this](ipc::Ended m) { events_.on_ended(std::move(m)); });
+            break;
+        case load_keys:
+        case new_data_key:
+        case seal:
+        case start:
+        case cancel: break;  // ours to send, not to get
+    }
+    if (!good)
+        log_error("berth-runner sent a message that does not fit the protocol, ignoring",
+                  {{"type", static_cast<int>(type)}});
+}
+
+}  // namespace berth

@@ -1,0 +1,79 @@
+// berthd's end of the socket to berth-runner: requests and their answers, the
+// events of live runs, and connecting anew when the runner was restarted.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/callback.h"
+#include "base/error.h"
+#include "base/loop/timer.h"
+#include "sandbox/ipc/channel.h"
+
+namespace berth {
+
+// Thread: loop.
+class RunnerLink {
+public:
+    struct Events {
+        // The runner is there; also when what it says of itself has changed.
+        std::function<void(const ipc::RunnerHello&)> on_hello;
+        // It is gone, and with it every live run.
+        std::function<void(std::string why)> on_lost;
+        std::function<void(ipc::Started)> on_started;
+        std::function<void(ipc::Output)> on_output;
+        std::function<void(ipc::Ended)> on_ended;
+    };
+    RunnerLink(Loop& loop, std::filesystem::path socket, Events events);
+
+    void connect();  // now, and again whenever it is lost
+    void close();
+
+    // Answers come on the loop; `unavailable` when the runner goes away first.
+    void load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoaded>)> done);
+    // Fresh keys were stored: from now on they may be used.
+    void fresh_keys_stored() { keys_loaded_ = channel_ != nullptr; }
+    void new_data_key(ipc::Scope scope, std::uint32_t key_id,
+                      Callback<void(Result<ipc::DataKey>)> done);
+    void seal(ipc::WrappedKey data_key, ipc::FieldRef where, Secret plaintext,
+              Callback<void(Result<std::string>)> done);
+    // Nothing is lost in silence: when it is not there, on_ended says `lost`.
+    void start(const ipc::Start& start);
+    void cancel(std::int64_t run_id, int attempt);
+
+    void pause();  // output waits in the runner, then in the scripts' pipes
+    void resume();
+
+    // Runs may be handed over: it is there, with its keys and its launcher.
+    bool ready() const { return keys_loaded_ && hello_ && hello_->launcher_present; }
+    bool keys_loaded() const { return keys_loaded_; }
+
+    // What the runner last said of itself, while it is there.
+    const std::optional<ipc::RunnerHello>& hello() const { return hello_; }
+
+private:
+    void on_message(ipc::MessageType type, std::string_view payload);
+    void lost(std::string why);
+    std::string gone() const;
+
+    Loop& loop_;
+    std::filesystem::path socket_;
+    Events events_;
+    std::unique_ptr<ipc::Channel> channel_;
+    std::optional<ipc::RunnerHello> hello_;
+    std::string last_why_ = "not connected yet";
+    std::uint64_t next_request_ = 1;
+    Callback<void(Result<ipc::KeysLoaded>)> loading_;
+    std::map<std::uint64_t, Callback<void(Result<ipc::DataKey>)>> data_keys_;
+    std::map<std::uint64_t, Callback<void(Result<std::string>)>> seals_;
+    Timer again_;
+    std::chrono::milliseconds backoff_{20};
+    bool keys_loaded_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace berth

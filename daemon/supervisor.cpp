@@ -1,0 +1,232 @@
+#include "daemon/supervisor.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/loop/child.h"
+#include "base/loop/loop.h"
+#include "base/loop/signals.h"
+#include "base/loop/stream.h"
+#include "base/loop/timer.h"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr int kListenFd = 3;  // as systemd's socket activation hands it over
+constexpr int kConfigFd = 4;
+constexpr auto kFirstBackoff = 50ms;
+constexpr auto kMaxBackoff = 5'000ms;
+constexpr auto kStopTime = 20s;  // for berthd beyond its own stop_grace
+
+// One program that is to be there as long as we are. Thread: loop.
+class Kept {
+public:
+    Kept(Loop& loop, std::string name, ChildOptions options)
+        : loop_{loop}, name_{std::move(name)}, options_{std::move(options)}, again_{loop, [this] {
+                                                                                        start();
+                                                                                    }} {}
+
+    void start() {
+        try {
+            child_ =
+                std::make_unique<Child>(loop_, options_, [this](int status) { ended(status); });
+        } catch (const SystemError& error) {
+            log_error(error.what(), {{"program", name_}});
+            retry();
+        }
+    }
+    // Ends it for good; `gone` comes on a later turn.
+    void stop(int signo, std::function<void()> gone) {
+        stopping_ = true;
+        again_.stop();
+        gone_ = std::move(gone);
+        if (child_)
+            child_->signal(signo);
+        else
+            loop_.later(gone_);
+    }
+    void kill() {
+        if (child_) child_->signal(SIGKILL);
+    }
+
+private:
+    void ended(int status) {
+        loop_.later([held = std::move(child_)] {});  // we are in its callback
+        if (stopping_) return loop_.later(gone_);
+        log_error("a daemon has ended, starting it again",
+                  {{"program", name_},
+                   {"status", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)}});
+        retry();
+    }
+    void retry() {
+        again_.start(backoff_);
+        backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, kMaxBackoff);
+    }
+
+    Loop& loop_;
+    std::string name_;
+    ChildOptions options_;
+    std::shared_ptr<Child> child_;
+    std::chrono::milliseconds backoff_ = kFirstBackoff;
+    Timer again_;
+    bool stopping_ = false;
+    std::function<void()> gone_;
+};
+
+std::optional<std::pair<uid_t, gid_t>> user_named(const char* name) {
+    const passwd* entry = ::getpwnam(name);
+    if (entry == nullptr) return {};
+    return std::pair{entry->pw_uid, entry->pw_gid};
+}
+
+void give(const std::filesystem::path& path, uid_t uid, gid_t gid, mode_t mode) {
+    std::filesystem::create_directories(path);
+    // Not through a link that somebody could have put there.
+    const Fd fd{check(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                      "opening '{}'", path.string())};
+    if (::geteuid() == 0) check(::fchown(fd.get(), uid, gid), "giving away '{}'", path.string());
+    check(::fchmod(fd.get(), mode), "setting the mode of '{}'", path.string());
+}
+
+Fd listen_for(const std::filesystem::path& path, unsigned mode, uid_t uid, gid_t gid, int type) {
+    auto fd = Listener::bind(path, mode, type);
+    if (!fd) throw std::runtime_error{fd.error().message};
+    if (::geteuid() == 0)
+        check(::lchown(path.c_str(), uid, gid), "giving away '{}'", path.string());
+    return std::move(*fd);
+}
+
+std::filesystem::path program(const char* name) {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
+}
+
+}  // namespace
+
+DaemonIds choose_ids(const Config& config) {
+    if (::geteuid() != 0) return {::geteuid(), ::getegid(), ::geteuid(), ::getegid()};
+    const auto daemon = user_named("berth").value_or(std::pair{config.first_uid, config.first_uid});
+    const auto runner =
+        user_named("berth-runner").value_or(std::pair{config.first_uid + 1, config.first_uid + 1});
+    return {config.daemon_uid.value_or(daemon.first), config.daemon_uid.value_or(daemon.second),
+            config.runner_uid.value_or(runner.first), config.runner_uid.value_or(runner.second)};
+}
+
+void prepare_folders(const Config& config, const DaemonIds& ids) {
+    const uid_t self = ::geteuid();
+    give(config.state_dir, self, ::getegid(), 0711);  // passed through, not listed
+    give(config.store_dir(), ids.daemon_uid, ids.daemon_gid, 0700);
+    give(config.releases_dir, ids.daemon_uid, ids.daemon_gid,
+         0755);  // the launcher has no DAC override
+    give(config.root_key.parent_path(), ids.runner_uid, ids.runner_gid, 0700);
+    if (self == 0 && std::filesystem::exists(config.root_key))
+        check(::lchown(config.root_key.c_str(), ids.runner_uid, ids.runner_gid),
+              "giving the root key to the runner");
+    give(config.run_dir, self, ::getegid(), 0755);
+}
+
+int supervise(const Config& config, const std::filesystem::path& config_file) {
+    const DaemonIds ids = choose_ids(config);
+    prepare_folders(config, ids);
+    // Control: anybody may connect, the peer's credentials decide. The other two:
+    // only the one program that speaks there.
+    const Fd control =
+        listen_for(config.control_socket(), 0666, ids.daemon_uid, ids.daemon_gid, SOCK_STREAM);
+    const Fd runner =
+        listen_for(config.runner_socket(), 0600, ids.daemon_uid, ids.daemon_gid, SOCK_SEQPACKET);
+    const Fd launcher =
+        listen_for(config.launcher_socket(), 0600, ids.runner_uid, ids.runner_gid, SOCK_SEQPACKET);
+
+    Loop loop;
+    const std::vector<std::string> env{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
+    const auto text = [](const auto& value) { return fmt::format("{}", value); };
+    ChildOptions launcher_options;
+    launcher_options.argv = {program("berth-launcher").string(),
+                             "--listen-fd",
+                             text(kListenFd),
+                             "--runner-uid",
+                             text(ids.runner_uid),
+                             "--releases",
+                             config.releases_dir.string(),
+                             "--first-uid",
+                             text(config.first_sandbox_uid()),
+                             "--slots",
+                             text(config.slots)};
+    if (!config.cgroup_root.empty()) {
+        launcher_options.argv.emplace_back("--cgroup-root");
+        launcher_options.argv.push_back(config.cgroup_root.string());
+    }
+    launcher_options.env = env;
+    launcher_options.fds = {{launcher.get(), kListenFd}};
+
+    ChildOptions runner_options;
+    runner_options.argv = {program("berth-runner").string(),
+                           "--root-key",
+                           config.root_key.string(),
+                           "--state-dir",
+                           config.store_dir().string(),
+                           "--listen-fd",
+                           text(kListenFd),
+                           "--daemon-uid",
+                           text(ids.daemon_uid),
+                           "--launcher-socket",
+                           config.launcher_socket().string()};
+    runner_options.env = env;
+    runner_options.fds = {{runner.get(), kListenFd}};
+
+    ChildOptions daemon_options;
+    // By descriptor: its user may not be allowed to walk to the file.
+    const Fd config_fd{check(::open(config_file.c_str(), O_RDONLY | O_CLOEXEC), "opening '{}'",
+                             config_file.string())};
+    daemon_options.argv = {program("berthd").string(), "--config",
+                           fmt::format("/proc/self/fd/{}", kConfigFd), "--listen-fd",
+                           text(kListenFd)};
+    daemon_options.env = env;
+    daemon_options.fds = {{control.get(), kListenFd}, {config_fd.get(), kConfigFd}};
+    if (::geteuid() == 0) {
+        runner_options.uid = ids.runner_uid;
+        runner_options.gid = ids.runner_gid;
+        runner_options.drop_capabilities = true;
+        daemon_options.uid = ids.daemon_uid;
+        daemon_options.gid = ids.daemon_gid;
+        daemon_options.drop_capabilities = true;
+    }
+
+    Kept launcher_program{loop, "berth-launcher", std::move(launcher_options)};
+    Kept runner_program{loop, "berth-runner", std::move(runner_options)};
+    Kept daemon_program{loop, "berthd", std::move(daemon_options)};
+    launcher_program.start();
+    runner_program.start();
+    daemon_program.start();
+
+    // berthd first, so that it can put its runs in order while the others serve it.
+    Timer too_long{loop, [&] { daemon_program.kill(); }};
+    bool stopping = false;
+    const Signals signals{loop, {SIGTERM, SIGINT}, [&](int) {
+                              if (std::exchange(stopping, true)) return;
+                              too_long.start(config.stop_grace + kStopTime);
+                              daemon_program.stop(SIGTERM, [&] {
+                                  runner_program.stop(SIGTERM, [&] {
+                                      launcher_program.stop(SIGTERM, [&] { loop.stop(); });
+                                  });
+                              });
+                          }};
+    loop.run();
+    ::unlink(config.control_socket().c_str());
+    ::unlink(config.runner_socket().c_str());
+    ::unlink(config.launcher_socket().c_str());
+    return 0;
+}
+
+}  // namespace berth
