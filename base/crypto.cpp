@@ -42,6 +42,21 @@ std::string hmac_sha256(std::string_view key, std::string_view message) {
     return out;
 }
 
+Sha256::Sha256() : context_{EVP_MD_CTX_new()} {
+    BERTH_ASSERT(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+}
+
+void Sha256::add(std::string_view bytes) {
+    BERTH_ASSERT(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::finish() {
+    std::string out(32, '\0');
+    BERTH_ASSERT(EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(out.data()),
+                                    nullptr) == 1);
+    return out;
+}
+
 bool equal_constant_time(std::string_view a, std::string_view b) {
     return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
