@@ -1,0 +1,76 @@
+// How long until a program in a fresh sandbox has written its first byte, and until
+// its end is reported, against the same program from a bare posix_spawn; with
+// bubblewrap beside them where it is installed. Goal, cold: at most 4.5 times.
+#include <fmt/format.h>
+
+#include <climits>
+#include <cstdio>
+
+#include "bench/sandboxed.h"
+
+using namespace berth;
+
+namespace {
+
+struct Measured {
+    bench::Samples first_byte, end;
+    void add(const bench::Times& times) {
+        first_byte.add(times.first_byte);
+        end.add(times.end);
+    }
+};
+
+std::filesystem::path own_folder() {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+struct Subject {
+    const char* name;
+    std::vector<std::string> argv;       // in the sandbox
+    std::vector<std::string> bare_argv;  // outside
+};
+
+void compare(bench::Launcher& launcher, const Subject& subject, const std::string& bwrap, int n) {
+    std::vector<std::string> wrapped{
+        bwrap,   "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc",
+        "--dev", "/dev",          "--cap-drop",        "ALL"};
+    wrapped.insert(wrapped.end(), subject.bare_argv.begin(), subject.bare_argv.end());
+    Measured bare, sandboxed, bubblewrap;
+    for (int i = 0; i < n; ++i) {
+        bench::wait_for_quiet();
+        bare.add(bench::run_bare(subject.bare_argv));
+        bench::wait_for_quiet();
+        sandboxed.add(launcher.run(subject.argv));
+        if (bwrap.empty()) continue;
+        bench::wait_for_quiet();
+        bubblewrap.add(bench::run_bare(wrapped));
+    }
+    const auto table = [&](const char* what, bench::Samples Measured::*part) {
+        bench::print_head(fmt::format("{}, {}", subject.name, what), "µs");
+        bench::print_line("posix_spawn (reference)", bare.*part, bare.*part);
+        bench::print_line("berth-launcher, cold", sandboxed.*part, bare.*part);
+        if (!bwrap.empty()) bench::print_line("bubblewrap", bubblewrap.*part, bare.*part);
+    };
+    table("start to first byte", &Measured::first_byte);
+    table("start to reported end", &Measured::end);
+}
+
+}  // namespace
+
+int main() {
+    const auto folder = own_folder();
+    const auto program = folder / "first_byte";
+    const auto bwrap = bench::program_on_path("bwrap");
+    try {
+        bench::Launcher launcher{(folder / "berth-launcher").string(), program};
+        const int n = bench::times(300);
+        compare(launcher, {"a static program", {"/app/program"}, {program.string()}}, bwrap, n);
+        const std::vector<std::string> sh{"/bin/sh", "-c", "echo x"};
+        compare(launcher, {"sh -c", sh, sh}, bwrap, n);
+        if (bwrap.empty()) fmt::print("\nbubblewrap is not installed: left out\n");
+    } catch (const std::exception& failure) {
+        fmt::print(stderr, "start_bench: {}\n", failure.what());
+        return 1;
+    }
+    return 0;
+}
