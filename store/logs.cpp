@@ -163,19 +163,22 @@ void LogStore::append(std::vector<LogChunk> chunks, Callback<void(Result<void>)>
 }
 
 void LogStore::write_waiting() {
+    std::size_t written = 0;  // bytes; they count as waiting until they are on the disk
     for (;;) {
         std::vector<Append> batch;
         queue_.with([&](Queue& queue) {
+            queue.bytes -= std::exchange(written, 0);
             batch.swap(queue.waiting);
-            queue.bytes = 0;
             queue.being_written = !batch.empty();
         });
         if (batch.empty()) return;
 
         std::map<std::string, std::vector<const LogChunk*>> by_day;
         for (const Append& append : batch)
-            for (const LogChunk& chunk : append.chunks)
+            for (const LogChunk& chunk : append.chunks) {
                 by_day[to_utc_day(chunk.time)].push_back(&chunk);
+                written += chunk.bytes.size();
+            }
 
         // One answer for the batch: what was stored before a failure is ignored
         // when it comes again.

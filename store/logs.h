@@ -41,7 +41,7 @@ public:
         Time to{};
         std::uint64_t after = 0;
         std::int64_t limit = 500;
-        std::optional<OutputStream> stream;
+        std::optional<OutputStream> stream{};
     };
     void read(Range range, Callback<void(Result<std::vector<LogChunk>>)> done);
 

@@ -24,10 +24,10 @@ Result<Run> begin_run(Db& db, TenantId tenant, ReleaseId release, RunMode mode,
 
 // What is known when a run ends; members left empty keep what is stored.
 struct RunEnd {
-    std::optional<std::string> reason;
-    std::optional<std::string> std_out;
-    std::optional<std::string> grants;
-    std::optional<Usage> usage;
+    std::optional<std::string> reason{};
+    std::optional<std::string> std_out{};
+    std::optional<std::string> grants{};
+    std::optional<Usage> usage{};
 };
 // THE function that changes the state of a run. conflict when `attempt` is not
 // the run's attempt or may_become forbids the change. `running` sets started, a
@@ -41,9 +41,9 @@ std::vector<Run> live_runs(Db& db);  // every run that is not final, oldest firs
 std::optional<Run> live_run_of(Db& db, TenantId tenant);
 
 struct RunFilter {
-    std::optional<TenantId> tenant_id;
-    std::optional<IntegrationId> integration_id;
-    std::optional<RunState> state;
+    std::optional<TenantId> tenant_id{};
+    std::optional<IntegrationId> integration_id{};
+    std::optional<RunState> state{};
 };
 // Sorted by id, created_date, started_date or completed_date; newest first when
 // the page names no field.

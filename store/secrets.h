@@ -20,13 +20,13 @@ namespace berth {
 // Whose connection: a tenant's, or with no tenant the integration's global one.
 struct ConnectionOwner {
     IntegrationId integration_id;
-    std::optional<TenantId> tenant_id;
+    std::optional<TenantId> tenant_id{};
 };
 
 // What must be known before secrets of a connection can be sealed.
 struct SecretReservation {
-    Connection connection;      // made, disconnected, if it was not there
-    KeyScope scope;             // whose data key seals it
+    Connection connection{};    // made, disconnected, if it was not there
+    KeyScope scope{};           // whose data key seals it
     std::uint64_t version = 0;  // for every field of this write; never given out again
 };
 
@@ -56,9 +56,9 @@ Result<void> disconnect(Db& db, const By& by, const ConnectionOwner& owner,
 // One sealed field for a run, with all that names it. The identity to open it
 // under comes from the run, not from this row.
 struct RunSecret {
-    ConnectorId connector_id;
+    ConnectorId connector_id{};
     std::string connector_name;
-    KeyScope scope;  // the tenant's, or for a global connector the integration's
+    KeyScope scope{};  // the tenant's, or for a global connector the integration's
     std::string field;
     std::uint64_t version = 0;
     std::string envelope;

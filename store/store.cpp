@@ -20,16 +20,25 @@
 namespace berth {
 namespace {
 
-Failure unavailable(const StoreError& error) {
-    const char* const why = error.kind() == StoreError::Kind::full
-                                ? "the store's disk is full; make room and try again"
-                                : "the store has failed; see the log of berthd";
-    return {FailureKind::unavailable, why, {}};
+Failure failure_of(const std::exception& error) {
+    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
+    if (trouble && trouble->kind() == StoreError::Kind::full)
+        return {FailureKind::unavailable, "the store's disk is full; make room and try again", {}};
+    if (trouble && trouble->kind() == StoreError::Kind::busy)
+        return {FailureKind::busy, "another program holds the store's lock; try again later", {}};
+    return {FailureKind::unavailable, "the store has failed; see the log of berthd", {}};
 }
 
 // Past these nothing is certain but what a restart reads back (reliability.md 2.1).
-bool breaks_store(const StoreError& error) {
-    return error.kind() == StoreError::Kind::io || error.kind() == StoreError::Kind::corrupt;
+bool breaks_store(const std::exception& error) {
+    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
+    return trouble && (trouble->kind() == StoreError::Kind::io ||
+                       trouble->kind() == StoreError::Kind::corrupt);
+}
+// No operation after this one could be committed either.
+bool is_full(const std::exception& error) {
+    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
+    return trouble && trouble->kind() == StoreError::Kind::full;
 }
 
 class SqliteStore final : public Store {
@@ -144,10 +153,10 @@ void SqliteStore::commit_batch(Batch& batch) {
             tx.commit();
             ++commits_;
             operations_ += batch.size();
-        } catch (const StoreError& error) {
+        } catch (const std::exception& error) {
             log_error("cannot commit",
                       {{"operations", batch.size()}, {"error", std::string_view{error.what()}}});
-            lost = unavailable(error);
+            lost = failure_of(error);
             if (breaks_store(error)) break_store(*lost);
         }
     }
@@ -163,10 +172,7 @@ void SqliteStore::run_in_savepoint(Pending& pending) {
     try {
         kept = pending.run(*write_db_);
     } catch (const std::exception& error) {
-        const auto* const trouble = dynamic_cast<const StoreError*>(&error);
-        const bool fatal =
-            trouble && (breaks_store(*trouble) || trouble->kind() == StoreError::Kind::full);
-        if (fatal || !write_db_->in_transaction()) throw;
+        if (breaks_store(error) || is_full(error) || !write_db_->in_transaction()) throw;
         log_error("an operation on the store failed", {{"error", std::string_view{error.what()}}});
         pending.refuse(
             {FailureKind::unavailable, "the store could not do this; see the log of berthd", {}});

@@ -20,8 +20,8 @@ Result<Tenant> create_tenant(Db& db, const By& by, const Tenant& wanted);
 Result<Tenant> get_tenant(Db& db, TenantId id);
 
 struct TenantFilter {
-    std::optional<IntegrationId> integration_id;
-    std::optional<std::string> user_name;
+    std::optional<IntegrationId> integration_id{};
+    std::optional<std::string> user_name{};
     bool archived = false;
 };
 // Sorted by id, name, user_name, created_date or modified_date.
@@ -38,10 +38,10 @@ Result<Tenant> archive_tenant(Db& db, const By& by, TenantId id);
 Result<void> set_dynamic_configs(Db& db, const By& by, TenantId id, std::string_view json);
 
 struct TenantMetadata {
-    TenantId tenant_id;
+    TenantId tenant_id{};
     std::string data = "{}";  // JSON object
-    std::optional<Time> created;
-    std::optional<Time> modified;
+    std::optional<Time> created{};
+    std::optional<Time> modified{};
 };
 Result<TenantMetadata> get_metadata(Db& db, TenantId id);
 Result<TenantMetadata> replace_metadata(Db& db, const By& by, TenantId id, std::string_view json);

@@ -1,0 +1,126 @@
+#include "store/audit.h"
+
+#include <functional>
+
+#include "store/connectors.h"
+#include "store/integrations.h"
+#include "store/keys.h"
+#include "store/releases.h"
+#include "store/runs.h"
+#include "store/secrets.h"
+#include "store/settings.h"
+#include "tests/store/support.h"
+
+using namespace berth;
+using namespace berth::test;
+
+TEST_CASE("every change and every use of a secret leaves its audit row", "[store]") {
+    TestDb made = make_db();
+    Db& db = made;
+    const Tenant acme = add_world(db);
+    const IntegrationId shop = acme.integration_id;
+    const ReleaseId release = must(latest_release(db, shop)).id;
+    const ConnectionOwner owner{shop, acme.id};
+    must(add_kek(db, kBy, {1, fake_envelope(0)}));
+    const RunId run = must(begin_run(db, acme.id, release, RunMode::normal, {}, kNow)).id;
+
+    // What is done, and the action its row names.
+    const std::vector<std::pair<std::string, std::function<void()>>> changes{
+        {"integration.create", [&] { add_integration(db, "second"); }},
+        {"integration.update",
+         [&] { must(update_integration(db, kBy, must(get_integration(db, shop)))); }},
+        {"integration.default_release", [&] { must(set_default_release(db, kBy, shop, release)); }},
+        {"release.create", [&] { add_release(db, shop, "h2"); }},
+        {"connector.create", [&] { must(create_connector(db, kBy, "shop-api", "custom")); }},
+        {"integration.connector",
+         [&] {
+             must(attach_connector(db, kBy, shop, {"shop-api", false}));
+         }},
+        {"tenant.create", [&] { add_tenant(db, shop, "other"); }},
+        {"tenant.update", [&] { must(update_tenant(db, kBy, must(get_tenant(db, acme.id)))); }},
+        {"tenant.metadata", [&] { must(merge_metadata(db, kBy, acme.id, "{}")); }},
+        {"tenant.dynamic_configs", [&] { must(set_dynamic_configs(db, kBy, acme.id, "{}")); }},
+        {"secret.set",
+         [&] {
+             const auto reserved = must(reserve_secrets(db, kBy, owner, "shop-api"));
+             must(set_secrets(db, kBy, reserved.connection.id, reserved.version,
+                              {{"token", fake_envelope(3)}}));
+         }},
+        {"secret.use", [&] { must(secrets_for_run(db, kBy, run)); }},
+        {"connection.disconnect", [&] { must(disconnect(db, kBy, owner, "shop-api")); }},
+        {"kek.create",
+         [&] {
+             must(add_kek(db, kBy, {2, fake_envelope(0)}));
+         }},
+        {"data_key.create",
+         [&] {
+             must(add_data_key(db, kBy, {1, {KeyScope::Kind::tenant, 1}, 1, fake_envelope(1)}));
+         }},
+        {"data_key.rewrap",
+         [&] {
+             must(rewrap_data_key(db, kBy, {1, {KeyScope::Kind::tenant, 1}, 2, fake_envelope(2)}));
+         }},
+        {"data_key.delete",
+         [&] {
+             must(delete_data_key(db, kBy, {KeyScope::Kind::tenant, 1}));
+         }},
+        {"setting.set", [&] { set_setting(db, kBy, "a", "b"); }},
+        {"tenant.archive", [&] { must(archive_tenant(db, kBy, acme.id)); }},
+    };
+    for (const auto& [action, change] : changes) {
+        INFO(action);
+        const auto before = count(db, "audit");
+        change();
+        CHECK(count(db, "audit") == before + 1);
+        CHECK(list_audit(db, 0, 1).at(0).action == action);
+        CHECK(list_audit(db, 0, 1).at(0).actor == "uid 0");
+    }
+    CHECK(must(verify_audit(db)).seq == count(db, "audit"));
+}
+
+TEST_CASE("a refused change leaves no audit row", "[store]") {
+    TestDb db = make_db();
+    add_integration(db, "shop");
+    const auto before = count(db, "audit");
+    Integration again;
+    again.name = "shop";
+    CHECK_FALSE(create_integration(db, kBy, again));
+    CHECK(count(db, "audit") == before);
+}
+
+TEST_CASE("an audit trail that was tampered with is found out", "[store]") {
+    TestDb made = make_db();
+    Db& db = made;
+    Tx tx{db, Tx::Mode::write};
+    for (int i = 1; i <= 2500; ++i)
+        audit(db, kBy, "test", "object " + std::to_string(i), "detail");
+    tx.commit();
+    REQUIRE(must(verify_audit(db)).seq == 2500);
+
+    struct Tampering {
+        std::string how;
+        std::string message;
+    };
+    const auto act = GENERATE(
+        Tampering{"update audit set detail = 'x' where seq = 1700", "row 1700 has been changed"},
+        Tampering{"update audit set time = time + 1 where seq = 1", "row 1 has been changed"},
+        // What moves between two columns must not cancel out.
+        Tampering{"update audit set actor = actor || substr(action, 1, 1),"
+                  " action = substr(action, 2) where seq = 9",
+                  "row 9 has been changed"},
+        Tampering{"delete from audit where seq = 1000", "row 1000 is missing"},
+        Tampering{"delete from audit where seq = 1", "row 1 is missing"},
+        Tampering{"delete from audit where seq > 2490", "row 2491 is missing"},
+        Tampering{"delete from audit", "row 1 is missing"},
+        Tampering{"update audit set seq = -5 where seq = 10; update audit set seq = 10 where seq ="
+                  " 11; update audit set seq = 11 where seq = -5",
+                  "row 10 has been changed"},
+        Tampering{"update audit_head set seq = 2499", "end of the audit trail"},
+        Tampering{"delete from audit_head", "end of the audit trail"},
+        Tampering{"insert into audit select 2501, time, actor, action, object, detail, hash from"
+                  " audit where seq = 2500",
+                  "row 2501 has been changed"});
+    INFO(act.how);
+    db.exec_script(act.how);
+    CHECK_FAILS(verify_audit(db), FailureKind::conflict, act.message);
+}
