@@ -200,6 +200,7 @@ Built build(const ipc::BuildRequest& request, const Equipment& equipment, const 
         return failed_build(request.id, {Step::request, err});
     if (std::strcmp(request.runtime, "host") != 0)  // others come with imported runtimes
         return failed_build(request.id, {Step::runtime, ENOENT});
+    if (slots.has_survivors()) slots.find_survivors(equipment.host.proc.get());
     const auto slot = slots.take();
     if (!slot) return failed_build(request.id, {Step::slot, EAGAIN});
 

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -40,8 +41,11 @@ int settle() {
     if (dumped && ::write(dumped.get(), "0", 1) != 1) return errno;
     if (::prctl(PR_SET_DUMPABLE, 0) < 0) return errno;
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return errno;
-    for (int signo = 1; signo < NSIG; ++signo)
-        (void)::signal(signo, SIG_DFL);  // refused for SIGKILL and SIGSTOP only
+    // Not by signal(3), which keeps the C library's two signals as they were inherited.
+    // Refused for SIGKILL and SIGSTOP only.
+    constexpr unsigned long kDefault[4] = {};
+    for (int signo = 1; signo <= 64; ++signo)
+        (void)::syscall(SYS_rt_sigaction, signo, kDefault, nullptr, 8);
     sigset_t all;
     ::sigfillset(&all);
     return ::sigprocmask(SIG_SETMASK, &all, nullptr) < 0 ? errno : 0;
@@ -129,6 +133,7 @@ int serve(const Options& options) {
     Cgroups cgroups;
     if (const int code = prepare(options, equipment, cgroups); code != 0) return code;
     Slots slots{options.first_uid, options.slots};
+    slots.find_survivors(equipment.host.proc.get());
     return Server{equipment, cgroups, slots}.run(std::move(runner), std::move(listener),
                                                  options.runner_uid, signals);
 }

@@ -21,12 +21,19 @@ public:
     // After its pid 1 was reaped; false when that is none of ours.
     bool reaped(pid_t pid);
 
+    // Slots whose uids are in use by sandboxes of an earlier launcher: looked up in an
+    // open /proc, and again before each take() until none is left.
+    void find_survivors(int proc);
+    bool has_survivors() const { return survivors_; }
+
     uid_t uid_of(unsigned slot) const { return first_uid_ + 2 * slot; }
     unsigned count() const { return static_cast<unsigned>(pids_.size()); }
 
 private:
+    static constexpr pid_t kSurvivor = -1;
     uid_t first_uid_;
     std::vector<pid_t> pids_;  // 0: free
+    bool survivors_ = false;
     unsigned next_ = 0;
 };
 

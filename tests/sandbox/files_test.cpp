@@ -1,0 +1,127 @@
+// What a script sees of files and what it can change (sandbox.md T1, T3, T19, T20,
+// T21, T26, T29).
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "sandbox.h"
+
+using namespace berth;
+using namespace berth::sandbox_test;
+using Catch::Matchers::Contains;
+
+TEST_CASE("a script cannot write outside its scratch space", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    for (const char* path : {"/x", "/etc/passwd", "/usr/bin/x", "/app/x", "/app/probe",
+                             "/work/../etc/x", "/lib/x", "/root/x"}) {
+        INFO(path);
+        const std::string said = launcher.said({"write", path});
+        CHECK((said == "EROFS\n" || said == "EACCES\n" || said == "ENOENT\n"));
+    }
+    for (const char* path : {"/work/x", "/tmp/x", "/dev/shm/x"})
+        CHECK(launcher.said({"write", path}) == "ok\n");
+}
+
+TEST_CASE("no file below /proc/sys can be written", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    CHECK(launcher.said({"writable", "/proc/sys"}) == "0 of some\n");
+    CHECK(launcher.said({"overwrite", "/proc/sys/kernel/core_pattern"}) == "EACCES\n");
+    CHECK(launcher.said({"writable", "/sys"}) == "0 of none\n");
+}
+
+TEST_CASE("files of /proc that tell of the host are not there or cannot be read", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    for (const char* name :
+         {"kcore", "kallsyms", "keys", "config.gz", "cmdline", "kmsg", "timer_list", "interrupts",
+          "partitions", "diskstats", "sysrq-trigger", "1/environ", "1/exe", "1/maps"}) {
+        INFO(name);
+        const std::string said = launcher.said({"read", std::string{"/proc/"} + name});
+        CHECK((said == "EACCES\n" || said == "ENOENT\n"));
+    }
+    CHECK(launcher.said({"overwrite", "/proc/sysrq-trigger"}) != "ok\n");
+}
+
+TEST_CASE("the runtime cannot be overwritten through /proc", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    CHECK(launcher.said({"overwrite", "/proc/1/exe"}) == "ENOENT\n");
+    const std::string self = launcher.said({"overwrite", "/proc/self/exe"});
+    CHECK((self == "EROFS\n" || self == "ETXTBSY\n" || self == "EACCES\n"));
+}
+
+TEST_CASE("every mount is nosuid, and only device nodes allow devices", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    std::istringstream mounts{launcher.said({"read", "/proc/self/mountinfo"})};
+    int count = 0;
+    for (std::string line; std::getline(mounts, line); ++count) {
+        INFO(line);
+        std::istringstream words{line};
+        std::string skip, point, flags;
+        words >> skip >> skip >> skip >> skip >> point >> flags;
+        CHECK_THAT(flags, Contains("nosuid"));
+        if (point.rfind("/dev/", 0) != 0 || point == "/dev/shm")
+            CHECK_THAT(flags, Contains("nodev"));
+        const bool writable = flags.rfind("rw", 0) == 0;
+        const bool may_be =
+            point == "/tmp" || point == "/work" || point == "/proc" || point.rfind("/dev/", 0) == 0;
+        CHECK((!writable || may_be));
+    }
+    CHECK(count > 8);
+}
+
+TEST_CASE("a set-user-id program in a release gives nothing", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    const std::string program = launcher.release_path("probe/raise");
+    std::filesystem::copy_file(launcher.release_path("probe/probe"), program);
+    std::filesystem::permissions(program, std::filesystem::perms{06755});
+    Run run;
+    run.argv = {"/app/raise", "euid"};
+    CHECK(launcher.run(run).out == "1000\n");
+}
+
+TEST_CASE("/dev holds exactly what is meant to be there", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    std::istringstream lines{launcher.said({"list", "/dev"})};
+    std::vector<std::string> seen;
+    for (std::string line; std::getline(lines, line);)
+        seen.push_back(line);
+    std::sort(seen.begin(), seen.end());
+    CHECK(seen == std::vector<std::string>{"c full", "c null", "c random", "c urandom", "c zero",
+                                           "d shm", "l fd", "l stderr", "l stdin", "l stdout"});
+}
+
+TEST_CASE("the host's name, machine id, keys and other releases are hidden", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    std::filesystem::create_directories(launcher.release_path("other"));
+    CHECK(launcher.said({"host-name"}) == "berth\n");
+    for (const char* path : {"/etc/machine-id", "/etc/shadow", "/etc/ssl/private", "/root", "/home",
+                             "/var", "/run", "/app/../other", "/app/other", "/proc/mask"})
+        CHECK(launcher.said({"read", path}) == "ENOENT\n");
+    CHECK(launcher.said({"list", "/sys"}) == "");
+}
+
+TEST_CASE("the cgroup is shown as the root, and no cgroup file system is there", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    std::istringstream lines{launcher.said({"read", "/proc/self/cgroup"})};
+    for (std::string line; std::getline(lines, line);)
+        CHECK(line.substr(line.rfind(':')) == ":/");
+    CHECK_THAT(launcher.said({"read", "/proc/self/mountinfo"}), !Contains("cgroup"));
+}
+
+TEST_CASE("a slot that is used again holds nothing of its last run", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 1}};
+    for (const char* path : {"/work/left", "/tmp/left", "/dev/shm/left"})
+        CHECK(launcher.said({"write", path}) == "ok\n");
+    for (const char* folder : {"/work", "/tmp", "/dev/shm"})
+        CHECK(launcher.said({"list", folder}) == "");
+}
