@@ -25,7 +25,8 @@ enum class Formats { ignore, check };
 // `pattern` that RE2 does not take. `property` is the place as a JSON pointer.
 std::vector<SchemaProblem> check_json_schema(const Json& schema);
 
-// Whether `value` fits; empty when it does. At most 32 problems are told. They
+// Whether `value` fits; empty when it does. The schema must have passed
+// check_json_schema(). At most 32 problems are told. They
 // name what was expected and never repeat a value.
 std::vector<SchemaProblem> validate_json(const Json& schema, const Json& value,
                                          Formats formats = Formats::ignore);

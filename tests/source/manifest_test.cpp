@@ -1,7 +1,10 @@
 #include "source/manifest.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <iostream>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "base/error.h"
 #include "model/json.h"
@@ -217,4 +220,48 @@ TEST_CASE("several mistakes are told at once", "[source]") {
           "PANDIUM.yaml:1:1: 'run' is missing; write the command that starts the script, such as "
           "'run: node .'\n"
           "PANDIUM.yaml:3:13: 'connectors' must be a list of names, one on each line after '- '");
+}
+
+TEST_CASE("no text breaks the reader, and every refusal says where", "[source]") {
+    const char* given = std::getenv("BERTH_SEED");
+    const unsigned seed = given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10))
+                                           : std::random_device{}();
+    std::cout << "BERTH_SEED=" << seed << "\n";
+    INFO("BERTH_SEED=" << seed);
+    std::mt19937 random{seed};
+    const auto below = [&random](std::size_t n) {
+        return std::uniform_int_distribution<std::size_t>{0, n - 1}(random);
+    };
+    const std::string whole =
+        kSmall +
+        "connectors: [aws, b]\nconfigs:\n  schema:\n    type: object\n    required: [a]\n"
+        "    properties:\n      a: {$ref: '#/definitions/d', default: 1}\n"
+        "      b: {$ref: '#/metadata/m'}\n      c: {type: array, items: {ref: definitions/d}}\n"
+        "    definitions:\n      d: {oneOf: [{const: 1, title: x}]}\n"
+        "  uischema:\n    type: V\n    elements: [{scope: '#/properties/a'}]\n"
+        "metadata_schema: {schema: {properties: {m: {type: array, default: [1]}}}}\n";
+    const std::vector<std::string> pieces{
+        "5",    "true",  "null", "[]",  "{}",         "[",           "}",        ": ",
+        "- ",   "\n",    "\t",   "  ",  "'",          "\"",          "&x ",      "*x",
+        "|",    "!!a",   "#",    "~",   "=",          "\0",          "\xc3\x28", "type",
+        "enum", "oneOf", "$ref", "'#'", "properties", "definitions", "required", "default"};
+    int read_count = 0;
+    for (int round = 0; round < 2000; ++round) {
+        std::string text = whole;
+        for (std::size_t changes = 1 + below(3); changes > 0; --changes) {
+            const std::size_t at = below(text.size());
+            const std::size_t end =
+                below(3) == 0 ? at : std::min(text.find_first_of(" \n,}", at), text.size());
+            text.replace(at, end - at, pieces[below(pieces.size())]);
+        }
+        const auto manifest = read_manifest(text);
+        if (manifest) {
+            ++read_count;
+        } else if (!manifest.error().message.starts_with(manifest.error().where + ": ") ||
+                   !manifest.error().where.starts_with("PANDIUM.yaml:")) {
+            FAIL_CHECK("no place in: " << manifest.error().message);
+        }
+    }
+    CHECK(read_count > 20);
+    CHECK(read_count < 1980);
 }
