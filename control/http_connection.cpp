@@ -63,12 +63,11 @@ void HttpConnection::received(std::string_view bytes) {
     if (phase_ == Phase::closed) return;
     if (bytes.empty()) {
         ended_ = true;
-        // A client may half-close and still wait for its answer, but nobody
+        // A client may half-close and still wait for its answers, but nobody
         // half-closes what it follows.
-        const bool waits =
-            phase_ == Phase::answering || (phase_ == Phase::reading && !pending_.empty());
-        if (!waits) close();
-        return;
+        if (phase_ == Phase::streaming) return close();
+        if (phase_ == Phase::answering || (phase_ == Phase::reading && !pending_.empty())) return;
+        return linger();
     }
     if (phase_ == Phase::lingering) return;
     pending_ += bytes;
@@ -100,7 +99,7 @@ void HttpConnection::process() {
     if (full && !paused_) stream_.pause();
     if (!full && paused_ && !ended_) stream_.resume();
     paused_ = full;
-    if (ended_ && phase_ == Phase::reading && pending_.empty()) close();
+    if (ended_ && phase_ == Phase::reading && pending_.empty()) linger();
 }
 
 // From the loop and not from here: whoever answered is still at work.

@@ -38,8 +38,8 @@ void HttpConnection::answered(AfterAnswer after) {
 // Our end is closed and the client has a moment to read what it was told: a
 // close(2) while it still sends would show it a broken pipe instead.
 void HttpConnection::linger() {
-    phase_ = Phase::lingering;
     if (ended_ && stream_.queued_bytes() == 0) return close();
+    if (std::exchange(phase_, Phase::lingering) == Phase::lingering) return;
     if (paused_ && !ended_) stream_.resume();
     paused_ = false;
     if (stream_.queued_bytes() == 0) linger_until_ = now() + limits().linger_time;

@@ -34,7 +34,7 @@ struct ServerOptions {
 class Server {
 public:
     // `listening` from Listener::bind; it is the owner's to unlink the path.
-    // `loop`, `clock` and `router` outlive the server.
+    // `loop`, `clock` and `router` outlive the server. The program ignores SIGPIPE.
     Server(Loop& loop, const Clock& clock, Fd listening, const Router& router,
            ServerOptions options);
     Server(const Server&) = delete;

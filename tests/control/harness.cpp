@@ -1,10 +1,14 @@
 #include "tests/control/harness.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <iostream>
+#include <random>
 
 #include "base/loop/stream.h"
 
@@ -12,6 +16,7 @@ namespace berth::testing {
 
 ServerInThread::ServerInThread(const std::function<void(Router&)>& routes,
                                const std::function<void(ServerOptions&)>& tune) {
+    ::signal(SIGPIPE, SIG_IGN);  // as berthd does
     socket_ = dir_.path() / "s";
     routes(router_);
     ServerOptions options;
@@ -161,6 +166,14 @@ void add_test_routes(Router& router) {
                 .body_limit = 8 * limits::MiB,
                 .body_place = BodyPlace::file,
                 .content_type = "application/x-tar"});
+}
+
+std::uint64_t random_seed() {
+    const char* given = std::getenv("BERTH_SEED");
+    const auto seed = given ? to_number<std::uint64_t>(given).value_or(0)
+                            : static_cast<std::uint64_t>(std::random_device{}());
+    std::cout << "seed: BERTH_SEED=" << seed << std::endl;
+    return seed;
 }
 
 }  // namespace berth::testing

@@ -90,4 +90,7 @@ std::vector<int> statuses_in(std::string_view bytes);
 void add_test_routes(Router& router);
 constexpr std::string_view kMarker = "GET /ok HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\n";
 
+// Printed, and taken back from the environment.
+std::uint64_t random_seed();
+
 }  // namespace berth::testing
