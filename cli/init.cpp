@@ -1,0 +1,193 @@
+// `berth init`: the state directory, the root key, the configuration.
+#include <fcntl.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/crypto.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "cli/host.h"
+
+namespace berth {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uid_t kUnchanged = static_cast<uid_t>(-1);
+
+struct Owner {
+    uid_t uid = kUnchanged;
+    gid_t gid = static_cast<gid_t>(-1);
+};
+
+// As given, else that of the named user, else unchanged. A given id's group is
+// the user's own where there is such a user, else the same number.
+Owner owner_of(std::optional<uid_t> given, const char* user) {
+    const passwd* entry = given ? ::getpwuid(*given) : ::getpwnam(user);
+    if (entry != nullptr) return {entry->pw_uid, entry->pw_gid};
+    if (given) return {*given, static_cast<gid_t>(*given)};
+    return {};
+}
+
+// The directory with exactly this mode and owner, made if need be. No link is
+// followed to it: a root that initialises must not be led astray.
+Fd make_dir(const fs::path& path, mode_t mode, const Owner& owner) {
+    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+        throw SystemError{errno, fmt::format("making the directory '{}'", path.string())};
+    Fd dir{check(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                 "opening the directory '{}'", path.string())};
+    check(::fchown(dir.get(), owner.uid, owner.gid), "giving '{}' to its owner", path.string());
+    check(::fchmod(dir.get(), mode), "setting the mode of '{}'", path.string());
+    return dir;
+}
+
+// 32 random bytes as `name` in `dir`, complete or not at all, and never over a
+// key that is there. Returns its id, by which copies can be told apart.
+std::string make_root_key(const Fd& dir, const char* name, const Owner& owner) {
+    constexpr std::size_t kKeyBytes = 32, kIdBytes = 8;
+    const std::string temporary = std::string{name} + ".new";
+    ::unlinkat(dir.get(), temporary.c_str(), 0);  // left by an interrupted init
+    std::string key = random_bytes(kKeyBytes);
+    const Fd file{check(::openat(dir.get(), temporary.c_str(),
+                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400),
+                        "creating the root key")};
+    check(::fchown(file.get(), owner.uid, owner.gid), "giving the root key to its owner");
+    check(::fchmod(file.get(), 0400), "setting the mode of the root key");
+    write_all(file.get(), key);
+    const std::string id = to_hex(sha256("berth root key id" + key).substr(0, kIdBytes));
+    cleanse(key.data(), key.size());
+    check(::fsync(file.get()), "syncing the root key");
+    check(::renameat2(dir.get(), temporary.c_str(), dir.get(), name, RENAME_NOREPLACE),
+          "putting the root key in place");
+    check(::fsync(dir.get()), "syncing the directory of the root key");
+    return id;
+}
+
+std::string config_text(const InitOptions& options) {
+    const auto uid_line = [](const char* name, std::optional<uid_t> uid) {
+        return uid ? fmt::format("{} = {}", name, *uid) : fmt::format("# {} = 990", name);
+    };
+    return fmt::format(
+        R"(# Berth's configuration: lines of `key = value`. What is commented out shows the
+# default. berthd reads it when it starts.
+
+# Everything Berth keeps: store, releases, runtimes.
+state_dir = {state}
+
+# Its sockets; people and programs speak to control.sock in it.
+run_dir = {run}
+
+# The root key seals every secret. Keep a copy apart from the backups of state_dir.
+root_key = {key}
+
+# Where frozen code lies, named by its content.
+# releases_dir = {state}/releases
+
+# Runs that may be live at once on this host; the others wait for their turn.
+# max_runs = 16
+
+# Users of the sandboxes: a pair of ids for each of the slots, from first_uid on. No
+# account of this host may have one of these ids. slots is at least max_runs.
+# first_uid = 1879048192
+# slots = 64
+
+# Who the daemons run as when root starts them; else the users 'berth' and
+# 'berth-runner'.
+{daemon}
+{runner}
+
+# A delegated cgroup v2 folder for the limits of runs; none: each process is limited,
+# not the run as a whole.
+# cgroup_root = /sys/fs/cgroup/berth.slice/berthd.service
+
+# What scripts see as PAN_CTX_ENV.
+# env_name = prod
+
+# Whether another version of the runtime may be used than the manifest's base asks
+# for. The release says so.
+# allow_near_runtime = yes
+
+# How long live runs may end by themselves when Berth is stopped.
+# stop_grace_seconds = 10
+
+# error, warning or info.
+# log_level = info
+)",
+        fmt::arg("state", options.state_dir.string()), fmt::arg("run", options.run_dir.string()),
+        fmt::arg("key", (options.state_dir / "keys" / "root.key").string()),
+        fmt::arg("daemon", uid_line("daemon_uid", options.daemon_uid)),
+        fmt::arg("runner", uid_line("runner_uid", options.runner_uid)));
+}
+
+Result<void> refuse_early(const InitOptions& options, const fs::path& key) {
+    struct stat info {};
+    if (::lstat(key.c_str(), &info) == 0)
+        return fail(FailureKind::conflict,
+                    "there is a root key at '{}' already, and nothing was changed; without it "
+                    "every stored secret would be lost, so move it away yourself if you mean to",
+                    key.string());
+    if (::geteuid() != 0 && (options.daemon_uid || options.runner_uid))
+        return fail(FailureKind::invalid,
+                    "only root can give files to another user; leave out --daemon-uid and "
+                    "--runner-uid, or use sudo");
+    return {};
+}
+
+}  // namespace
+
+Result<Exit> init(Session& session, const InitOptions& given) {
+    InitOptions options = given;
+    for (fs::path* path : {&options.state_dir, &options.config, &options.run_dir})
+        *path = fs::absolute(*path).lexically_normal();
+    const fs::path keys = options.state_dir / "keys";
+    const fs::path key = keys / "root.key";
+    if (auto good = refuse_early(options, key); !good) return pass_on(good);
+
+    Owner daemon, runner;
+    if (::geteuid() == 0) {
+        daemon = owner_of(options.daemon_uid, "berth");
+        runner = owner_of(options.runner_uid, "berth-runner");
+        if (daemon.uid == kUnchanged || runner.uid == kUnchanged)
+            session.remark(
+                "there is no user 'berth' or 'berth-runner': files stay root's; make the users, or "
+                "give --daemon-uid and --runner-uid");
+    }
+    fs::create_directories(options.state_dir.parent_path());
+    // Sandboxes mount releases and runtimes from here, under ids of their own.
+    make_dir(options.state_dir, 0755, daemon);
+    make_dir(options.state_dir / "store", 0700, daemon);
+    make_dir(options.state_dir / "releases", 0755, daemon);
+    make_dir(options.state_dir / "runtimes", 0755, daemon);
+    const Fd keys_dir = make_dir(keys, 0700, runner);
+
+    fs::create_directories(options.config.parent_path());
+    const bool has_config = fs::exists(options.config);
+    if (!has_config) write_file_atomically(options.config, config_text(options), 0644);
+    const std::string id = make_root_key(keys_dir, key.filename().c_str(), runner);
+
+    if (session.json()) {
+        session.print(Json{{"state_dir", options.state_dir.string()},
+                           {"root_key", key.string()},
+                           {"root_key_id", id},
+                           {"config", options.config.string()},
+                           {"config_written", !has_config}});
+        return Exit::ok;
+    }
+    Record record;
+    record.line("state", options.state_dir.string());
+    record.line("root key", fmt::format("{} (id {})", key.string(), id));
+    record.line("config",
+                options.config.string() + std::string{has_config ? " (was there; unchanged)" : ""});
+    session.print(record);
+    session.io.out << "\nBack up the root key now, apart from the backups of the state directory: "
+                      "without it no\nstored secret can be read again, and with it and a backup "
+                      "anybody can read them all.\n";
+    return Exit::ok;
+}
+
+}  // namespace berth
