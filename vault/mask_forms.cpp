@@ -143,8 +143,8 @@ void add_json_u(std::string_view text, Forms& out) {
 }
 
 void add_uri(std::string_view text, Forms& out) {
-    // RFC 3986's unreserved; JavaScript's encodeURIComponent; Python's quote.
-    for (const std::string_view kept : {"-._~", "-._~!*'()", "-._~/", "-._*"}) {
+    // RFC 3986's unreserved; encodeURIComponent; Python's quote; HTML forms; none.
+    for (const std::string_view kept : {"-._~", "-._~!*'()", "-._~/", "-._*", ""}) {
         for (const HexCase hex : {HexCase::lower, HexCase::upper}) {
             const auto encode = [&](std::string_view space) {
                 return map_bytes(text, [&](std::string& to, char c) {
