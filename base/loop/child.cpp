@@ -14,6 +14,23 @@
 namespace berth {
 namespace {
 
+// First out of the way, then to their numbers: ours may lie where another one shall
+// go, and dup2 of a descriptor onto itself leaves it close-on-exec.
+const char* pass_descriptors(const std::vector<std::pair<int, int>>& fds) {
+    constexpr std::size_t kMost = 16;
+    int moved[kMost];
+    if (fds.size() > kMost) {
+        errno = E2BIG;
+        return "passing a descriptor";
+    }
+    for (std::size_t i = 0; i < fds.size(); ++i)
+        if ((moved[i] = ::fcntl(fds[i].first, F_DUPFD_CLOEXEC, 64)) < 0)
+            return "moving a descriptor";
+    for (std::size_t i = 0; i < fds.size(); ++i)
+        if (::dup2(moved[i], fds[i].second) < 0) return "passing a descriptor";
+    return nullptr;
+}
+
 // All that the child does between fork and exec; only async-signal-safe calls,
 // since other threads of the parent may have held a lock at the fork.
 // Returns the step that failed; errno says why.
@@ -23,8 +40,7 @@ const char* become(const ChildOptions& options, int program, char* const* argv, 
         if (::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return "setting the parent-death signal";
         if (::getppid() != parent) ::_exit(0);  // it died before the line above
     }
-    for (const auto& [ours, theirs] : options.fds)
-        if (::dup2(ours, theirs) < 0) return "passing a descriptor";
+    if (const char* step = pass_descriptors(options.fds)) return step;
     if (options.drop_capabilities)
         for (int cap = 0; ::prctl(PR_CAPBSET_READ, cap) >= 0; ++cap)
             if (::prctl(PR_CAPBSET_DROP, cap) < 0 && errno != EPERM)
