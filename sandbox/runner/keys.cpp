@@ -1,0 +1,87 @@
+#include "sandbox/runner/keys.h"
+
+#include <utility>
+
+namespace berth::runner {
+namespace {
+
+vault::Scope to_vault(const ipc::Scope& scope) {
+    return {static_cast<vault::ScopeKind>(scope.kind), scope.id};
+}
+
+vault::WrappedKey to_vault(const ipc::WrappedKey& key) { return {key.id, key.envelope}; }
+
+vault_open::FieldRef to_vault(const ipc::FieldRef& where) {
+    return {to_vault(where.scope), where.connector_id, where.field, where.version};
+}
+
+ipc::WrappedKey from_vault(vault::WrappedKey key) { return {key.id, std::move(key.envelope)}; }
+
+// The codec takes any number for an enum.
+bool is_known(ipc::ScopeKind kind) {
+    switch (kind) {
+        case ipc::ScopeKind::install:
+        case ipc::ScopeKind::tenant:
+        case ipc::ScopeKind::integration: return true;
+    }
+    return false;
+}
+
+constexpr const char* kUnknownScope = "the scope is of a kind that this program does not know";
+
+}  // namespace
+
+Keys::Keys(Result<vault::RootKey> root_key) {
+    if (root_key)
+        keeper_.emplace(std::move(*root_key));
+    else
+        why_ = root_key.error().message;
+}
+
+ipc::KeysLoaded Keys::load(const ipc::LoadKeys& message) {
+    if (!keeper_) return {false, why_, {}};
+    std::vector<vault::WrappedKey> keks;
+    for (const auto& kek : message.keks)
+        keks.push_back(to_vault(kek));
+    auto fresh = keeper_->load(message.install_id, keks);
+    if (!fresh) return {false, fresh.error().message, {}};
+    ipc::KeysLoaded loaded{true, {}, {}};
+    for (auto& key : *fresh)
+        loaded.fresh.push_back(from_vault(std::move(key)));
+    return loaded;
+}
+
+ipc::DataKey Keys::new_data_key(const ipc::NewDataKey& message) {
+    if (!keeper_) return {message.request, why_, {}, 0};
+    if (!is_known(message.scope.kind)) return {message.request, kUnknownScope, {}, 0};
+    auto made = keeper_->new_data_key(to_vault(message.scope), message.key_id);
+    if (!made) return {message.request, made.error().message, {}, 0};
+    return {message.request, {}, from_vault(std::move(made->key)), made->kek_term};
+}
+
+ipc::Sealed Keys::seal(const ipc::Seal& message) {
+    if (!keeper_) return {message.request, why_, {}};
+    if (!is_known(message.where.scope.kind)) return {message.request, kUnknownScope, {}};
+    auto sealed =
+        keeper_->seal(to_vault(message.data_key), to_vault(message.where), message.plaintext);
+    if (!sealed) return {message.request, sealed.error().message, {}};
+    return {message.request, {}, std::move(*sealed)};
+}
+
+Result<std::vector<Secret>> Keys::open(const std::vector<ipc::RunSecret>& secrets) {
+    if (!keeper_) return fail(FailureKind::unavailable, "{}", why_);
+    std::vector<Secret> values;
+    for (const ipc::RunSecret& secret : secrets) {
+        if (!is_known(secret.where.scope.kind))
+            return fail(FailureKind::invalid, "{}", kUnknownScope);
+        auto value =
+            keeper_->open(to_vault(secret.data_key), to_vault(secret.where), secret.envelope);
+        if (!value)
+            return fail(value.error().kind, "cannot open the secret '{}': {}", secret.where.field,
+                        value.error().message);
+        values.push_back(std::move(*value));
+    }
+    return values;
+}
+
+}  // namespace berth::runner

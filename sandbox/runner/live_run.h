@@ -1,0 +1,127 @@
+// One live run, from asking for its sandbox to its last message. A state machine
+// on the loop:
+//
+//   building ─► executing ─► running ─► draining ─► ended
+//                   │            ├─► terminating ─┤  (the script obeyed SIGTERM)
+//                   └────────────┴────────┴─► killing ─► draining
+//
+// A limit or a cancellation sends SIGTERM to all processes of the sandbox; after
+// the grace the status socket is closed, which makes pid 1 exit and the kernel
+// kill the rest. Output is read in every state in which there are pipes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/loop/loop.h"
+#include "base/loop/poll.h"
+#include "base/loop/timer.h"
+#include "sandbox/ipc/messages.h"
+#include "sandbox/runner/launcher_client.h"
+#include "sandbox/runner/output.h"
+#include "sandbox/runner/output_pipe.h"
+#include "sandbox/runner/plan.h"
+
+namespace berth::runner {
+
+// Which run: an attempt is its own, so that a late message never meets the wrong one.
+struct RunKey {
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 0;
+    auto operator<=>(const RunKey&) const = default;
+};
+
+// All that a run is started from; the plaintext is in the plan and the masker only.
+struct RunOrder {
+    RunKey key;
+    ipc::BuildRequest request;
+    Plan plan;
+    vault::Masker masker;
+    std::chrono::seconds wall_time{};
+};
+
+// Thread: loop. The destructor kills what is left of the sandbox.
+class LiveRun {
+public:
+    enum class State { building, executing, running, terminating, killing, draining, ended };
+
+    // In this order: at most one Started, Outputs, exactly one Ended. The owner
+    // destroys the run after Ended, but not from within it.
+    struct Events {
+        std::function<void(const ipc::Started&)> on_started;
+        std::function<void(ipc::Output)> on_output;
+        std::function<void(const ipc::Ended&)> on_ended;
+    };
+    LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOrder order,
+            Events events);
+    LiveRun(const LiveRun&) = delete;
+    LiveRun& operator=(const LiveRun&) = delete;
+    ~LiveRun();
+
+    void cancel();
+    // Back-pressure from berthd: the script blocks on its pipes meanwhile.
+    void pause_output();
+    void resume_output();
+    State state() const noexcept { return state_; }
+
+private:
+    struct Verdict {
+        ipc::EndKind kind{};
+        std::int64_t number = 0;
+        std::string text;
+    };
+    void built(BuildResult result);
+    void hand_over_plan();
+    void make_pipes(std::array<Fd, 3>& for_script);
+    void plan_ready();
+    void status_ready();
+    void on_deadline();
+    void terminate(Verdict why);
+    void kill();
+    void drain();
+    void drained_some();
+    void finish();
+    void decide(Verdict verdict);  // the first one stands
+    void take_report(const ipc::EndReport& report);
+    Verdict verdict_without_report() const;
+    void kill_cgroup() const noexcept;
+
+    // A descriptor and its watcher, which must go first.
+    struct Watched {
+        Fd fd;
+        std::optional<Poll> poll;
+        void watch(Loop& loop, std::function<void()> on_ready);
+        void close();
+    };
+
+    Loop& loop_;
+    const Clock& clock_;
+    LauncherClient& launcher_;
+    RunKey key_;
+    Plan plan_;
+    std::chrono::seconds wall_time_;
+    std::uint64_t memory_bytes_;
+    Events events_;
+    State state_ = State::building;
+    std::uint64_t build_id_ = 0;
+    std::uint32_t protections_ = 0;
+    std::uint64_t next_seq_ = 1;
+    bool paused_ = false;
+    std::optional<Verdict> verdict_;
+    ipc::EndReport report_;
+    RunOutput output_;
+    Fd cgroup_;
+    Watched plan_socket_;
+    Watched status_;
+    Watched pidfd_;
+    std::optional<OutputPipe> out_;
+    std::optional<OutputPipe> err_;
+    Timer deadline_;  // of the state: setup, wall time, grace, death, drain
+};
+
+}  // namespace berth::runner

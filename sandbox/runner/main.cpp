@@ -1,0 +1,245 @@
+// The program berth-runner: arguments, hardening of its own process, and where its
+// two connections come from. Everything else is in runner.h.
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/loop/signals.h"
+#include "base/loop/stream.h"
+#include "base/loop/timer.h"
+#include "base/pipe.h"
+#include "base/text.h"
+#include "model/limits.h"
+#include "sandbox/runner/runner.h"
+#include "vault/root_key.h"
+
+namespace berth::runner {
+namespace {
+
+constexpr const char* kUsage =
+    "usage: berth-runner --root-key FILE --state-dir DIR DAEMON LAUNCHER\n"
+    "  DAEMON     --daemon-fd N                     a connected socket; its end is our end\n"
+    "             --listen-fd N --daemon-uid UID    a listening socket, one berthd at a time\n"
+    "             --socket PATH --daemon-uid UID    the same, made here\n"
+    "  LAUNCHER   --launcher-fd N                   a connected socket\n"
+    "             --launcher-socket PATH            connected to, and again when it is lost\n"
+    "  --state-dir is where the store lies: a root key below it is refused\n";
+
+// Sockets are SOCK_SEQPACKET; descriptors are handed over by whoever starts us.
+struct Options {
+    std::filesystem::path root_key;
+    std::filesystem::path state_dir;
+    std::filesystem::path socket;
+    std::filesystem::path launcher_socket;
+    std::optional<int> daemon_fd;
+    std::optional<int> listen_fd;
+    std::optional<int> launcher_fd;
+    std::optional<uid_t> daemon_uid;
+
+    bool complete() const {
+        const int daemons =
+            int{daemon_fd.has_value()} + int{listen_fd.has_value()} + int{!socket.empty()};
+        const int launchers = int{launcher_fd.has_value()} + int{!launcher_socket.empty()};
+        return !root_key.empty() && !state_dir.empty() && daemons == 1 && launchers == 1 &&
+               (daemon_fd || daemon_uid);
+    }
+};
+
+std::optional<Options> parse(int argc, char** argv) {
+    enum Name : int {
+        root_key = 1,
+        state_dir,
+        socket,
+        launcher_socket,
+        daemon_fd,
+        listen_fd,
+        launcher_fd,
+        daemon_uid
+    };
+    const option names[] = {{"root-key", required_argument, nullptr, root_key},
+                            {"state-dir", required_argument, nullptr, state_dir},
+                            {"socket", required_argument, nullptr, socket},
+                            {"launcher-socket", required_argument, nullptr, launcher_socket},
+                            {"daemon-fd", required_argument, nullptr, daemon_fd},
+                            {"listen-fd", required_argument, nullptr, listen_fd},
+                            {"launcher-fd", required_argument, nullptr, launcher_fd},
+                            {"daemon-uid", required_argument, nullptr, daemon_uid},
+                            {}};
+    Options options;
+    for (int name = 0; (name = ::getopt_long(argc, argv, "", names, nullptr)) != -1;) {
+        switch (name) {
+            case root_key: options.root_key = optarg; break;
+            case state_dir: options.state_dir = optarg; break;
+            case socket: options.socket = optarg; break;
+            case launcher_socket: options.launcher_socket = optarg; break;
+            case daemon_fd: options.daemon_fd = to_number<int>(optarg); break;
+            case listen_fd: options.listen_fd = to_number<int>(optarg); break;
+            case launcher_fd: options.launcher_fd = to_number<int>(optarg); break;
+            case daemon_uid: options.daemon_uid = to_number<uid_t>(optarg); break;
+            default: return {};
+        }
+    }
+    if (optind != argc || !options.complete()) return {};
+    return options;
+}
+
+// Before any secret is in memory: no core dump, also not to a piped handler (which
+// ignores RLIMIT_CORE), and no ptrace or /proc/PID/mem by our own uid.
+void harden() {
+    const rlimit no_core{0, 0};
+    check(::setrlimit(RLIMIT_CORE, &no_core), "forbidding core dumps");
+    const Fd filter{::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC)};
+    if (filter) (void)!::write(filter.get(), "0", 1);
+    check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "making the process undumpable");
+
+    rlimit files{};  // each live run has six descriptors here
+    check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
+    files.rlim_cur = files.rlim_max;
+    check(::setrlimit(RLIMIT_NOFILE, &files), "raising the limit of open files");
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+Fd inherited(int fd) {
+    check(::fcntl(fd, F_SETFD, FD_CLOEXEC), "taking over descriptor {}", fd);
+    return Fd{fd};
+}
+
+// Where berthd comes from: one at a time, and only the user it must be.
+class DaemonSource {
+public:
+    DaemonSource(Loop& loop, Fd listening, uid_t allowed, std::function<void(Fd)> on_daemon)
+        : allowed_{allowed},
+          on_daemon_{std::move(on_daemon)},
+          listener_{loop, std::move(listening),
+                    [this](Fd connected) { accepted(std::move(connected)); }} {}
+
+    void wait_for_next() { listener_.resume(); }
+
+private:
+    void accepted(Fd connected) {
+        ucred peer{};
+        socklen_t size = sizeof peer;
+        check(::getsockopt(connected.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size),
+              "asking who the peer is");
+        if (peer.uid != allowed_) {
+            log_warning("a connection of another user than berthd's, refused",
+                        {{"uid", peer.uid}, {"allowed", allowed_}});
+            return;
+        }
+        listener_.pause();
+        on_daemon_(std::move(connected));
+    }
+
+    uid_t allowed_;
+    std::function<void(Fd)> on_daemon_;
+    Listener listener_;
+};
+
+// The connection to berth-launcher, looked for again while it is lost.
+class LauncherSource {
+public:
+    LauncherSource(Loop& loop, std::filesystem::path socket, std::function<void(Fd)> on_connected)
+        : socket_{std::move(socket)}, on_connected_{std::move(on_connected)}, retry_{loop, [this] {
+                                                                                         connect();
+                                                                                     }} {}
+
+    void connect() {
+        try {
+            on_connected_(connect_unix(socket_, SOCK_SEQPACKET));
+        } catch (const SystemError&) {
+            lost();  // berthd knows by our Hello; a line per try would help nobody
+        }
+    }
+    void lost() { retry_.start(limits::kReconnectTime); }
+
+private:
+    std::filesystem::path socket_;
+    std::function<void(Fd)> on_connected_;
+    Timer retry_;
+};
+
+int run(const Options& options) {
+    harden();
+    const SecretMemory memory = lock_secret_memory(limits::kSecretMemoryBytes);
+    if (memory == SecretMemory::unlocked)
+        log_warning("secrets are in memory that can be swapped out; raise LimitMEMLOCK=");
+    Keys keys{vault::load_root_key(options.root_key, ::geteuid(), options.state_dir)};
+    if (!keys.why().empty())
+        log_error("there is no root key, no run can start", {{"why", keys.why()}});
+
+    Loop loop;
+    const SystemClock clock;
+    std::optional<DaemonSource> daemons;
+    std::optional<LauncherSource> launchers;
+    Runner runner{loop,
+                  clock,
+                  std::move(keys),
+                  memory,
+                  {[&] { daemons ? daemons->wait_for_next() : loop.later([&] { loop.stop(); }); },
+                   [&] {
+                       if (launchers) launchers->lost();
+                   }}};
+    // Ctrl-C in a terminal goes to us too; what it means is berthd's to decide.
+    ::signal(SIGINT, SIG_IGN);
+    ::signal(SIGHUP, SIG_IGN);
+    const Signals signals{loop, {SIGTERM}, [&](int) {
+                              runner.kill_all();
+                              loop.later([&] { loop.stop(); });
+                          }};
+
+    if (options.launcher_fd) {
+        runner.attach_launcher(inherited(*options.launcher_fd));
+    } else {
+        launchers.emplace(loop, options.launcher_socket,
+                          [&](Fd connected) { runner.attach_launcher(std::move(connected)); });
+        launchers->connect();
+    }
+    const auto serve = [&](Fd connected) { runner.serve_daemon(std::move(connected)); };
+    if (options.daemon_fd) {
+        serve(inherited(*options.daemon_fd));
+    } else {
+        auto listening = options.listen_fd ? Result<Fd>{inherited(*options.listen_fd)}
+                                           : Listener::bind(options.socket, 0600, SOCK_SEQPACKET);
+        if (!listening) {
+            log_error("cannot listen", {{"why", listening.error().message}});
+            return 1;
+        }
+        daemons.emplace(loop, std::move(*listening), *options.daemon_uid, serve);
+    }
+    loop.run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace berth::runner
+
+#ifdef __SANITIZE_ADDRESS__
+// The leak check at exit uses ptrace, which an undumpable process refuses.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+#endif
+
+int main(int argc, char** argv) {
+    const auto options = berth::runner::parse(argc, argv);
+    if (!options) {
+        std::fputs(berth::runner::kUsage, stderr);
+        return 2;
+    }
+    try {
+        return berth::runner::run(*options);
+    } catch (const std::exception& error) {
+        berth::log_error("berth-runner cannot go on", {{"why", error.what()}});
+        return 1;
+    }
+}

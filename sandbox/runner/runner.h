@@ -1,0 +1,67 @@
+// berth-runner between its two sockets: answers berthd's messages, keeps the table
+// of live runs, asks the launcher. Parses nothing else from outside.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop/loop.h"
+#include "base/secret.h"
+#include "sandbox/ipc/channel.h"
+#include "sandbox/runner/keys.h"
+#include "sandbox/runner/launcher_client.h"
+#include "sandbox/runner/live_run.h"
+
+namespace berth::runner {
+
+// Thread: loop.
+class Runner {
+public:
+    struct Events {
+        // berthd has gone or broke a rule; every live run has been killed.
+        std::function<void()> on_daemon_gone;
+        // Live runs go on; new ones fail until there is a launcher again.
+        std::function<void()> on_launcher_gone;
+    };
+    Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, Events events);
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
+
+    // berthd gets its Hello as soon as it is known whether there is a launcher.
+    void serve_daemon(Fd connected);
+    void attach_launcher(Fd connected);
+    void kill_all();
+
+private:
+    void receive(ipc::MessageType type, std::string_view payload);
+    template <typename Message, typename Handler>
+    bool take(std::string_view payload, Handler handle);
+    void say_hello();
+    void start(ipc::Start message);
+    Result<RunOrder> prepare(const ipc::Start& message);
+    void refuse(const RunKey& key, const std::string& why, int err);
+    LiveRun::Events run_events(RunKey key);
+    void end(RunKey key, const ipc::Ended& ended);
+    void hold_back_output();
+    void daemon_gone(const std::string& why);
+    void launcher_gone(const std::string& why);
+
+    Loop& loop_;
+    const Clock& clock_;
+    Keys keys_;
+    SecretMemory memory_;
+    Events events_;
+    LauncherClient launcher_;
+    using Runs = std::map<RunKey, std::unique_ptr<LiveRun>>;
+    Runs runs_;
+    std::vector<Runs::node_type> ended_;  // until the loop's next turn
+    bool held_back_ = false;
+    std::unique_ptr<ipc::Channel> daemon_;
+};
+
+}  // namespace berth::runner

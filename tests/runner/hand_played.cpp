@@ -1,0 +1,169 @@
+#include "tests/runner/hand_played.h"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "model/limits.h"
+
+namespace berth {
+
+Stage::Stage(RootKey root_key) {
+    const auto key_file = folder.path() / "root.key";
+    if (root_key == RootKey::there) REQUIRE(vault::make_root_key_file(key_file));
+    runner = std::make_unique<runner::Runner>(
+        loop, clock,
+        runner::Keys{vault::load_root_key(key_file, ::geteuid(), folder.path() / "store")},
+        SecretMemory::unlocked, runner::Runner::Events{[this] { daemon_gone = true; }, [] {}});
+    auto to_launcher = make_seqpacket_pair();
+    launcher = std::move(to_launcher.a);
+    runner->attach_launcher(std::move(to_launcher.b));
+    auto to_berthd = make_seqpacket_pair();
+    berthd = std::make_unique<ipc::Channel>(
+        loop, std::move(to_berthd.a),
+        ipc::Channel::Events{
+            [this](ipc::MessageType type, std::string_view payload) { heard.take(type, payload); },
+            [this](std::string why) { heard.closed = std::move(why); }});
+    runner->serve_daemon(std::move(to_berthd.b));
+}
+
+void Stage::launcher_says_hello() {
+    ipc::Hello hello;
+    hello.slots = 8;
+    hello.first_uid = 70'000;
+    hello.protections = ipc::protection_seccomp;
+    REQUIRE(runner::send_record(launcher.get(), hello) == 0);
+    run_until(loop, [&] { return !heard.hellos.empty() && heard.hellos.back().launcher_present; });
+}
+
+void Stage::load_keys() {
+    ipc::LoadKeys load;
+    load.install_id = std::string(16, 'i');
+    berthd->send(load);
+    run_until(loop, [&] { return !heard.loaded.empty(); });
+    REQUIRE(heard.loaded.back().ok);
+    ipc::NewDataKey wanted;
+    wanted.request = 1;
+    wanted.scope = {ipc::ScopeKind::tenant, 5};
+    wanted.key_id = 9;
+    berthd->send(wanted);
+    run_until(loop, [&] { return !heard.data_keys.empty(); });
+    REQUIRE(heard.data_keys.back().why.empty());
+    data_key_ = heard.data_keys.back().key;
+}
+
+ipc::RunSecret Stage::sealed_secret(const std::string& name, std::string_view value) {
+    ipc::RunSecret secret;
+    secret.names = {name};
+    secret.where = {{ipc::ScopeKind::tenant, 5}, 3, "key", 1};
+    secret.data_key = data_key_;
+    ipc::Seal seal;
+    seal.data_key = data_key_;
+    seal.where = secret.where;
+    seal.plaintext = Secret{value};
+    berthd->send(seal);
+    const auto before = heard.sealed.size();
+    run_until(loop, [&] { return heard.sealed.size() > before; });
+    REQUIRE(heard.sealed.back().why.empty());
+    secret.envelope = heard.sealed.back().envelope;
+    return secret;
+}
+
+ipc::Start Stage::start(std::int64_t run_id) const {
+    ipc::Start start;
+    start.run_id = run_id;
+    start.attempt = 1;
+    start.argv = {"/bin/true"};
+    start.env = {"A=1"};
+    start.runtime = "host";
+    start.release = "r1";
+    start.memory_bytes = limits::kMemoryBytes;
+    start.wall_time_s = 600;
+    return start;
+}
+
+Packet Stage::receive(int socket) {
+    Packet packet;
+    run_until(loop, [&] {
+        packet = runner::receive_packet(socket);
+        return packet.state != Packet::State::nothing_yet;
+    });
+    return packet;
+}
+
+ipc::BuildRequest Stage::next_request() {
+    const auto request = receive(launcher.get()).as<ipc::BuildRequest>(ipc::Record::build);
+    REQUIRE(request);
+    return *request;
+}
+
+void Stage::reply_failed(const ipc::BuildRequest& request, ipc::Step step, int err) {
+    ipc::BuildReply reply;
+    reply.id = request.id;
+    reply.step = step;
+    reply.err = err;
+    REQUIRE(runner::send_record(launcher.get(), reply) == 0);
+}
+
+PlayedSandbox Stage::reply_built(const ipc::BuildRequest& request, int cgroup_dir) {
+    auto plan = make_seqpacket_pair();
+    auto status = make_seqpacket_pair();
+    PlayedSandbox sandbox;
+    Pipe alone = make_pipe();  // at its end when the child holds no descriptor of ours
+    sandbox.pid = ::fork();
+    REQUIRE(sandbox.pid >= 0);
+    if (sandbox.pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        ::syscall(SYS_close_range, 3, ~0U, 0);  // an end it held would never be at its end
+        for (;;)
+            ::pause();
+    }
+    alone.write.reset();
+    char byte = 0;
+    REQUIRE(::read(alone.read.get(), &byte, 1) == 0);
+    const Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, sandbox.pid, 0))};
+    REQUIRE(pidfd);
+    sandbox.plan = std::move(plan.a);
+    sandbox.status = std::move(status.a);
+    ipc::BuildReply reply;
+    reply.id = request.id;
+    reply.protections = ipc::protection_seccomp;
+    reply.descriptors = cgroup_dir < 0 ? 3 : 4;
+    const int fds[] = {plan.b.get(), status.b.get(), pidfd.get(), cgroup_dir};
+    REQUIRE(runner::send_record(launcher.get(), reply, {fds, reply.descriptors}) == 0);
+    return sandbox;
+}
+
+void Stage::take_plan(PlayedSandbox& sandbox) {
+    sandbox.plan_packet = receive(sandbox.plan.get());
+    REQUIRE(sandbox.plan_packet.as<ipc::PlanHeader>(ipc::Record::plan));
+    REQUIRE(sandbox.plan_packet.descriptors.size() == 4);
+}
+
+PlayedSandbox Stage::run(const ipc::Start& start) {
+    berthd->send(start);
+    auto sandbox = reply_built(next_request());
+    take_plan(sandbox);
+    sandbox.plan.reset();
+    const auto before = heard.started.size();
+    run_until(loop, [&] { return heard.started.size() > before; });
+    return sandbox;
+}
+
+void Stage::end(PlayedSandbox& sandbox, int wait_status) {
+    ipc::EndReport report;
+    report.wait_status = wait_status;
+    report.user_us = 11;
+    report.system_us = 22;
+    report.max_rss_bytes = 33;
+    REQUIRE(runner::send_record(sandbox.status.get(), report) == 0);
+    sandbox.plan_packet.descriptors.clear();
+    sandbox.die();
+}
+
+const ipc::Ended& Stage::ended(std::int64_t run) {
+    run_until(loop, [&] { return heard.ended.count(run) != 0; });
+    return heard.ended.at(run);
+}
+
+}  // namespace berth

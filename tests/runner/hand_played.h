@@ -1,0 +1,152 @@
+// A real Runner in this process, between a berthd, a launcher and sandboxes that
+// the test plays by hand over the same sockets: every order of events can be made
+// to happen, without root. (integration_test.cpp uses the real programs.)
+#pragma once
+
+#include <sys/wait.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/loop/timer.h"
+#include "base/pipe.h"
+#include "sandbox/ipc/channel.h"
+#include "sandbox/runner/runner.h"
+#include "vault/root_key.h"
+
+namespace berth {
+
+using runner::Packet;
+
+// Runs the loop until `done()`; fails the test when that takes longer than the
+// deadline, which is for hangs and never reached otherwise.
+inline void run_until(Loop& loop, const std::function<bool()>& done,
+                      std::chrono::seconds deadline = std::chrono::seconds{20}) {
+    bool late = false;
+    Timer timer{loop, [&] { late = true; }};
+    timer.start(deadline);
+    while (!done() && !late)
+        uv_run(loop.raw(), UV_RUN_ONCE);
+    REQUIRE_FALSE(late);
+}
+
+// What berthd heard, by type.
+struct Heard {
+    std::vector<ipc::RunnerHello> hellos;
+    std::vector<ipc::KeysLoaded> loaded;
+    std::vector<ipc::DataKey> data_keys;
+    std::vector<ipc::Sealed> sealed;
+    std::vector<ipc::Started> started;
+    std::vector<ipc::Output> outputs;
+    std::map<std::int64_t, ipc::Ended> ended;  // by run
+    std::string closed;                        // why, when the runner has gone
+
+    void take(ipc::MessageType type, std::string_view payload) {
+        using ipc::MessageType;
+        switch (type) {
+            case MessageType::hello: return add(hellos, payload);
+            case MessageType::keys_loaded: return add(loaded, payload);
+            case MessageType::data_key: return add(data_keys, payload);
+            case MessageType::sealed: return add(sealed, payload);
+            case MessageType::started: return add(started, payload);
+            case MessageType::output: return add(outputs, payload);
+            case MessageType::ended: {
+                const auto message = ipc::decode<ipc::Ended>(payload).value();
+                INFO("run " << message.run_id << ": " << message.text);
+                REQUIRE(ended.count(message.run_id) == 0);  // the last word, said once
+                ended[message.run_id] = message;
+                return;
+            }
+            case MessageType::load_keys:
+            case MessageType::new_data_key:
+            case MessageType::seal:
+            case MessageType::start:
+            case MessageType::cancel: break;
+        }
+        FAIL("the runner sent a message that is berthd's");
+    }
+    std::string printed(std::int64_t run, ipc::StreamKind stream) const {
+        std::string text;
+        for (const auto& output : outputs)
+            if (output.run_id == run && output.stream == stream) text += output.bytes;
+        return text;
+    }
+
+private:
+    template <typename Message>
+    static void add(std::vector<Message>& list, std::string_view payload) {
+        list.push_back(ipc::decode<Message>(payload).value());
+    }
+};
+
+// The launcher's and the sandbox's ends of one sandbox. Its "pid 1" is a child
+// that does nothing but wait to be killed.
+struct PlayedSandbox {
+    Fd plan, status;
+    pid_t pid = -1;
+    Packet plan_packet;
+
+    void die() {
+        if (pid < 0) return;
+        plan.reset();
+        status.reset();
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+        pid = -1;
+    }
+    PlayedSandbox() = default;
+    PlayedSandbox(PlayedSandbox&& other) noexcept
+        : plan{std::move(other.plan)},
+          status{std::move(other.status)},
+          pid{std::exchange(other.pid, -1)},
+          plan_packet{std::move(other.plan_packet)} {}
+    PlayedSandbox& operator=(PlayedSandbox&&) = delete;
+    ~PlayedSandbox() { die(); }
+};
+
+class Stage {
+public:
+    enum class RootKey { there, missing };
+    explicit Stage(RootKey root_key = RootKey::there);
+
+    void launcher_says_hello();
+    void load_keys();
+    // A start that every part takes; the case changes what it is about.
+    ipc::Start start(std::int64_t run_id) const;
+    ipc::RunSecret sealed_secret(const std::string& name, std::string_view value);
+
+    // The next request at the launcher.
+    ipc::BuildRequest next_request();
+    void reply_failed(const ipc::BuildRequest& request, ipc::Step step, int err);
+    PlayedSandbox reply_built(const ipc::BuildRequest& request, int cgroup_dir = -1);
+    // Waits for the plan, with memfd, stdin, stdout and stderr.
+    void take_plan(PlayedSandbox& sandbox);
+    // To `Started`: request, sandbox, plan, exec.
+    PlayedSandbox run(const ipc::Start& start);
+    // The script has ended; closes its streams and says so.
+    void end(PlayedSandbox& sandbox, int wait_status);
+
+    const ipc::Ended& ended(std::int64_t run);
+    // As for a socket that the test reads itself.
+    Packet receive(int socket);
+
+    TempDir folder{"runner"};
+    Loop loop;
+    SystemClock clock;
+    Heard heard;
+    Fd launcher;
+    bool daemon_gone = false;
+    std::unique_ptr<runner::Runner> runner;
+    std::unique_ptr<ipc::Channel> berthd;
+
+private:
+    ipc::WrappedKey data_key_;
+};
+
+}  // namespace berth

@@ -1,0 +1,108 @@
+#include "sandbox/runner/record.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <catch2/catch.hpp>
+
+#include "base/file.h"
+#include "base/pipe.h"
+#include "sandbox/runner/cgroup_events.h"
+
+using namespace berth;
+using namespace berth::runner;
+
+TEST_CASE("a record arrives whole, with its descriptors closed on exec", "[runner]") {
+    const auto pair = make_seqpacket_pair();
+    const auto pipe = make_pipe();
+    ipc::BuildReply reply;
+    reply.id = 7;
+    const int fds[] = {pipe.read.get(), pipe.write.get()};
+    REQUIRE(send_record(pair.a.get(), reply, fds) == 0);
+    const Packet packet = receive_packet(pair.b.get());
+    const auto got = packet.as<ipc::BuildReply>(ipc::Record::built);
+    REQUIRE(got);
+    CHECK(got->id == 7);
+    REQUIRE(packet.descriptors.size() == 2);
+    for (const Fd& fd : packet.descriptors)
+        CHECK(::fcntl(fd.get(), F_GETFD) == FD_CLOEXEC);
+}
+
+TEST_CASE("what is not exactly the expected record is none", "[runner]") {
+    const auto pair = make_seqpacket_pair();
+    const auto as_report = [&] {
+        return receive_packet(pair.b.get()).as<ipc::EndReport>(ipc::Record::ended);
+    };
+    ipc::EndReport report;
+    REQUIRE(send_record(pair.a.get(), report) == 0);
+    CHECK(as_report());
+
+    REQUIRE(send_packet(pair.a.get(), &report, sizeof report - 1, {}) == 0);
+    CHECK_FALSE(as_report());
+    report.header.version = 2;
+    REQUIRE(send_record(pair.a.get(), report) == 0);
+    CHECK_FALSE(as_report());
+    report.header = {ipc::kMagic, ipc::kVersion, ipc::Record::built};
+    REQUIRE(send_record(pair.a.get(), report) == 0);
+    CHECK_FALSE(as_report());
+    report.header = {0, ipc::kVersion, ipc::Record::ended};
+    REQUIRE(send_record(pair.a.get(), report) == 0);
+    CHECK_FALSE(as_report());
+}
+
+TEST_CASE("an oversized packet and too many descriptors are broken, not cut", "[runner]") {
+    const auto pair = make_seqpacket_pair();
+    const std::string big(513, 'x');
+    REQUIRE(send_packet(pair.a.get(), big.data(), big.size(), {}) == 0);
+    Packet packet = receive_packet(pair.b.get());
+    CHECK(packet.state == Packet::State::broken);
+    CHECK(packet.err == EPROTO);
+
+    char control[CMSG_SPACE(5 * sizeof(int))] = {};
+    iovec part{const_cast<char*>(big.data()), 8};
+    msghdr header{};
+    header.msg_iov = &part;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof control;
+    cmsghdr* c = CMSG_FIRSTHDR(&header);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(5 * sizeof(int));
+    const int fds[5] = {0, 0, 0, 0, 0};
+    std::memcpy(CMSG_DATA(c), fds, sizeof fds);
+    REQUIRE(::sendmsg(pair.a.get(), &header, 0) == 8);
+    packet = receive_packet(pair.b.get());
+    CHECK(packet.state == Packet::State::broken);
+    CHECK(packet.err == EPROTO);
+}
+
+TEST_CASE("a socket says nothing yet, full, or closed", "[runner]") {
+    auto pair = make_seqpacket_pair();
+    CHECK(receive_packet(pair.b.get()).state == Packet::State::nothing_yet);
+    int err = 0;
+    while ((err = send_record(pair.a.get(), ipc::EndReport{})) == 0) {
+    }
+    CHECK(err == EAGAIN);
+    while (receive_packet(pair.b.get()).state == Packet::State::received) {
+    }
+    pair.b.reset();
+    CHECK(send_record(pair.a.get(), ipc::EndReport{}) == EPIPE);
+    CHECK(receive_packet(pair.a.get()).state == Packet::State::closed);
+}
+
+TEST_CASE("memory.events tells whether the kernel killed for memory", "[runner]") {
+    const TempDir folder{"cgroup"};
+    const Fd dir{::open(folder.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    CHECK_FALSE(ran_out_of_memory(-1));
+    CHECK_FALSE(ran_out_of_memory(dir.get()));  // no such file
+    const auto events = folder.path() / "memory.events";
+    write_file_atomically(events, "low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\n", 0600);
+    CHECK_FALSE(ran_out_of_memory(dir.get()));
+    write_file_atomically(events, "low 0\nhigh 0\nmax 7\noom 1\noom_kill 2\noom_group_kill 1\n",
+                          0600);
+    CHECK(ran_out_of_memory(dir.get()));
+    write_file_atomically(folder.path() / "cgroup.kill", "", 0600);
+    kill_all_in(dir.get());
+    CHECK(read_file(folder.path() / "cgroup.kill", 10).value() == "1");
+}
