@@ -200,7 +200,10 @@ Built build(const ipc::BuildRequest& request, const Equipment& equipment, const 
         return failed_build(request.id, {Step::request, err});
     if (std::strcmp(request.runtime, "host") != 0)  // others come with imported runtimes
         return failed_build(request.id, {Step::runtime, ENOENT});
-    if (slots.has_survivors()) slots.find_survivors(equipment.host.proc.get());
+    if (slots.has_survivors()) {
+        if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
+            return failed_build(request.id, {Step::slot, err});
+    }
     const auto slot = slots.take();
     if (!slot) return failed_build(request.id, {Step::slot, EAGAIN});
 

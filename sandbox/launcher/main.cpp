@@ -133,7 +133,8 @@ int serve(const Options& options) {
     Cgroups cgroups;
     if (const int code = prepare(options, equipment, cgroups); code != 0) return code;
     Slots slots{options.first_uid, options.slots};
-    slots.find_survivors(equipment.host.proc.get());
+    if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
+        return fail("looking for sandboxes of an earlier launcher", err);
     return Server{equipment, cgroups, slots}.run(std::move(runner), std::move(listener),
                                                  options.runner_uid, signals);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -50,11 +51,13 @@ bool Slots::reaped(pid_t pid) {
     return true;
 }
 
-void Slots::find_survivors(int proc) {
+int Slots::find_survivors(int proc) {
+    Fd opened{::openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    DIR* folder = opened ? ::fdopendir(opened.get()) : nullptr;
+    if (folder == nullptr) return errno;
+    (void)opened.release();  // closedir() closes it
     std::replace(pids_.begin(), pids_.end(), kSurvivor, pid_t{0});
     survivors_ = false;
-    DIR* folder = ::fdopendir(::openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder == nullptr) return;
     while (const dirent* entry = ::readdir(folder)) {
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
         const auto uid = uid_of_process(proc, entry->d_name);
@@ -65,6 +68,7 @@ void Slots::find_survivors(int proc) {
         survivors_ = true;
     }
     ::closedir(folder);
+    return 0;
 }
 
 }  // namespace berth::launcher

@@ -22,8 +22,8 @@ public:
     bool reaped(pid_t pid);
 
     // Slots whose uids are in use by sandboxes of an earlier launcher: looked up in an
-    // open /proc, and again before each take() until none is left.
-    void find_survivors(int proc);
+    // open /proc, and again before each take() until none is left. 0, or an errno value.
+    int find_survivors(int proc);
     bool has_survivors() const { return survivors_; }
 
     uid_t uid_of(unsigned slot) const { return first_uid_ + 2 * slot; }

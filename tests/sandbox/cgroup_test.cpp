@@ -122,6 +122,7 @@ TEST_CASE("a sandbox starts in its own leaf, which is there until its slot is us
     REQUIRE(sandbox.cgroup);
     CHECK(first_line(own.path / "slot-0/cgroup.events") == "populated 1");
     REQUIRE_FALSE(sandbox.start(probe({"wait"})));
+    sandbox.end_input();
     sandbox.finish();
     CHECK(first_line(own.path / "slot-0/cgroup.events") == "populated 0");
     CHECK(launcher.said({"read", "/proc/self/cgroup"}).find("slot-0") == std::string::npos);

@@ -224,7 +224,6 @@ void Sandbox::await_death() {
 
 Ended Sandbox::finish() {
     Ended ended;
-    input_.reset();
     if (output_) ended.out = read_all(output_.get());
     if (errors_) ended.err = read_all(errors_.get());
     std::vector<Fd> none;
@@ -336,6 +335,7 @@ Ended Launcher::run_with(const ipc::BuildRequest& request, const Run& run) {
                                    << sandbox.reply.err);
     REQUIRE(sandbox.reply.step == ipc::Step::none);
     const auto failed = sandbox.start(run);
+    sandbox.end_input();
     Ended ended = sandbox.finish();
     ended.failed = failed;
     return ended;
