@@ -1,0 +1,26 @@
+// Running a loop in a test: until something has come about, or a deadline that
+// fails the test.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+
+#include "base/loop/loop.h"
+#include "base/loop/timer.h"
+
+namespace berth::test {
+
+// Turns the loop until `done()`; asked after each turn. The deadline is generous:
+// it is there for what never comes.
+inline void run_until(Loop& loop, const std::function<bool()>& done,
+                      std::chrono::seconds deadline = std::chrono::seconds{20}) {
+    bool late = false;
+    Timer timer{loop, [&] { late = true; }};
+    timer.start(deadline);
+    while (!done() && !late)
+        uv_run(loop.raw(), UV_RUN_ONCE);
+    if (!done()) FAIL("what the test waits for has not come within " << deadline.count() << " s");
+}
+
+}  // namespace berth::test
