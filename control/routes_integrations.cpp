@@ -138,7 +138,7 @@ void add_integration_routes(Router& router, Api& api) {
          [&api](Request request, Reply reply) {
              upload_release(api, std::move(request), std::move(reply));
          },
-         limits::kReleaseUploadBytes, BodyPlace::file},
+         limits::kReleaseUploadBytes, BodyPlace::file, ErrorStyle::fields, "application/x-tar"},
     });
 }
 
