@@ -1,5 +1,6 @@
 #include "base/loop/stream.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -138,6 +139,7 @@ Listener::Listener(Loop& loop, Fd listening, std::function<void(Fd)> on_connecti
     check_uv(uv_poll_init(loop.raw(), &handle->uv, listening.get()), "watching a listener");
     handle->uv.data = handle.get();
     handle->fd = std::move(listening);
+    handle->spare = Fd{check(::open("/dev/null", O_RDONLY | O_CLOEXEC), "opening '/dev/null'")};
     handle->on_connection = std::move(on_connection);
     handle_.reset(handle.release());
     resume();
@@ -150,7 +152,13 @@ void Listener::resume() {
         auto* handle = static_cast<Handle*>(uv->data);
         // One a turn: a flood of connections does not starve the ones that are open.
         Fd fd{::accept4(handle->fd.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
-        if (fd) handle->on_connection(std::move(fd));
+        if (fd) return handle->on_connection(std::move(fd));
+        if (errno != EMFILE) return;
+        // Left waiting, the connection would wake the loop for ever: hang up on it.
+        handle->spare.reset();
+        fd.reset(::accept4(handle->fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        fd.reset();
+        handle->spare.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     };
     check_uv(uv_poll_start(&handle_->uv, UV_READABLE, ready), "watching a listener");
 }

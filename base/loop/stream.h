@@ -64,6 +64,7 @@ private:
     struct Handle {
         uv_poll_t uv;
         Fd fd;
+        Fd spare;  // given up for a moment when the process has no descriptor left
         std::function<void(Fd)> on_connection;
     };
     UvHandle<Handle> handle_;

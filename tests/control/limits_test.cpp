@@ -1,6 +1,9 @@
 // Slow, many and greedy clients. Time is moved by hand: nothing here waits.
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -203,4 +206,39 @@ TEST_CASE("a client that keeps sending after a refusal is cut off", "[control]")
         server.clock().advance(1s);
         return server.server().connections() == 0;
     }));
+}
+
+TEST_CASE("without a descriptor left the server hangs up, and serves on later", "[control]") {
+    ServerInThread server{add_test_routes};
+    RawClient before{server.socket()};
+    before.send("GET /ok HTTP/1.1\r\nHost: b\r\n\r\n");
+    (void)before.read_until("fine");
+    for (int turn = 0; turn < 5; ++turn)  // all callbacks of that answer have run
+        server.on_loop([] {});
+
+    rlimit old{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
+    const Fd turned_away{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    server.socket().native().copy(address.sun_path, sizeof address.sun_path - 1);
+    const Fd next_free{::dup(0)};
+    const rlimit none_left{.rlim_cur = static_cast<rlim_t>(next_free.get()) + 1,
+                           .rlim_max = old.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none_left) == 0);
+    REQUIRE(::connect(turned_away.get(), reinterpret_cast<const sockaddr*>(&address),
+                      sizeof address) == 0);
+    pollfd waiting{.fd = turned_away.get(), .events = POLLIN, .revents = 0};
+    const int closed = ::poll(&waiting, 1, 10'000);
+    char byte = 0;
+    const auto got = ::read(turned_away.get(), &byte, 1);
+    // No more than this meanwhile: UBSan needs descriptors for the first check of each type.
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
+    CHECK(closed == 1);
+    CHECK(got == 0);
+    before.send("GET /ok HTTP/1.1\r\nHost: b\r\n\r\n");
+    CHECK_THAT(before.read_until("fine"), Contains("200 OK"));
+    RawClient after{server.socket()};
+    after.send(kMarker);
+    CHECK(status_in(after.read_all()) == 200);
 }
