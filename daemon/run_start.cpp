@@ -98,7 +98,7 @@ Result<ipc::Start> make_start(const RunMaterial& material, const std::string& en
     start.attempt = material.run.attempt;
     start.argv = {"/bin/sh", "-c", material.release.run_command};
     start.env = std::move(env->entries);
-    start.working_folder = "/app";
+    start.working_folder = "";  // /app itself
     for (auto& file : env->files)
         start.files.push_back({std::move(file.name), std::move(file.content)});
     for (std::size_t i = 0; i < material.secrets.size(); ++i) {
