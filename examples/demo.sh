@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
-built=$PWD/build/release/bin
+built=${BERTH_PROGRAMS:-$PWD/build/release/bin}
 # Nobody's: two users of the demo's own, as a package would make them.
 daemon_uid=64990 runner_uid=64991
 pointer=.cache/demo # holds the path of the demo's folder
