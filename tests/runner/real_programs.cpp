@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <fstream>
-#include <iterator>
 
 #include "base/text.h"
 #include "model/limits.h"
@@ -146,12 +145,13 @@ std::vector<Fd> RealPrograms::sandbox_processes() const {
         const auto pid = to_number<pid_t>(entry.path().filename().string());
         if (!pid) continue;
         Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
-        // A stream, since a process that has just ended is no failure here.
-        std::ifstream file{entry.path() / "status"};
-        const std::string status{std::istreambuf_iterator<char>{file}, {}};
-        const auto line = status.find("\nUid:\t");
-        if (!pidfd || line == std::string::npos) continue;
-        const auto uid = std::strtoul(status.c_str() + line + 6, nullptr, 10);
+        // By getline, which takes a process that ends meanwhile for the end of the file.
+        std::ifstream status{entry.path() / "status"};
+        std::string line;
+        while (std::getline(status, line) && !line.starts_with("Uid:\t")) {
+        }
+        if (!pidfd || !status) continue;
+        const auto uid = std::strtoul(line.c_str() + 5, nullptr, 10);
         if (uid >= first_uid_ && uid < first_uid_ + 2 * kSlots) found.push_back(std::move(pidfd));
     }
     return found;
