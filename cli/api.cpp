@@ -96,8 +96,9 @@ std::string api_path(const std::vector<std::string>& segments, const Pairs& quer
     return path;
 }
 
-Api::Api(const std::filesystem::path& socket)
-    : socket_{socket}, client_{std::make_unique<Client>(socket)} {}
+Api::Api(const std::filesystem::path& socket, std::chrono::milliseconds answer_time)
+    : socket_{socket},
+      client_{std::make_unique<Client>(socket, ClientOptions{.answer_time = answer_time})} {}
 Api::~Api() = default;
 
 Result<Json> Api::get(const std::string& path) { return json_of(client_->get(path)); }

@@ -30,7 +30,11 @@ std::string api_path(const std::vector<std::string>& segments, const Pairs& quer
 // A 422 lists one line per field.
 class Api {
 public:
-    explicit Api(const std::filesystem::path& socket);
+    // A daemon that hangs is given up after this time without a byte.
+    static constexpr std::chrono::milliseconds kPatient{60'000};
+    static constexpr std::chrono::milliseconds kBrisk{5'000};  // for asking whether it is well
+    explicit Api(const std::filesystem::path& socket,
+                 std::chrono::milliseconds answer_time = kPatient);
     Api(const Api&) = delete;
     Api& operator=(const Api&) = delete;
     ~Api();

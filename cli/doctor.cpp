@@ -55,7 +55,8 @@ void print_cures(Session& session, const std::vector<Check>& checks) {
 
 Result<Exit> doctor(Session& session, const std::filesystem::path& state_dir) {
     const std::vector<Check> host = judge(gather_host_facts(state_dir));
-    auto answer = session.api().get(api_path({"doctor"}));
+    Api api{session.socket, Api::kBrisk};
+    auto answer = api.get(api_path({"doctor"}));
     const std::vector<Check> daemon = answer ? daemon_checks(*answer) : std::vector<Check>{};
     const bool good = all_needed(host) && all_needed(daemon);
     const Exit exit = good ? Exit::ok : Exit::failed;
@@ -88,9 +89,10 @@ Result<Exit> doctor(Session& session, const std::filesystem::path& state_dir) {
 }
 
 Result<Exit> health(Session& session) {
-    auto alive = session.api().get(api_path({"health"}));
+    Api api{session.socket, Api::kBrisk};
+    auto alive = api.get(api_path({"health"}));
     if (!alive) return pass_on(alive);
-    auto ready = session.api().get_any(api_path({"ready"}));
+    auto ready = api.get_any(api_path({"ready"}));
     if (!ready) return pass_on(ready);
     const Exit exit = flag(*ready, "ready") ? Exit::ok : Exit::failed;
     if (session.json()) {
@@ -114,7 +116,8 @@ Result<Exit> health(Session& session) {
 }
 
 Result<Exit> version(Session& session) {
-    auto alive = session.api().get(api_path({"health"}));
+    Api api{session.socket, Api::kBrisk};
+    auto alive = api.get(api_path({"health"}));
     const std::string daemon = alive ? field(*alive, "version") : "";
     if (session.json()) {
         session.print(Json{{"berth", BERTH_VERSION}, {"daemon", alive ? Json{daemon} : Json{}}});

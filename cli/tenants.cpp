@@ -168,11 +168,11 @@ Result<Exit> tenant_create(Session& session, const std::string& name,
     auto made = session.api().send("POST", api_path({"tenants"}), to_text(*body));
     if (!made) return pass_on(made);
     show(session, *made);
-    if (!session.json() && flag(*made, "paused"))
-        session.remark(fmt::format(
-            "it is paused; connect it with 'berth connection set {0} ...', then 'berth tenant "
-            "resume {0}'",
-            name));
+    if (!session.json() && flag(*made, "paused")) {
+        const bool ready = flag(*made, "status.auth.connected");
+        session.remark(fmt::format("it is paused; {}'berth tenant resume {}' lets it run",
+                                   ready ? "" : "'berth connection set' connects it, then ", name));
+    }
     return Exit::ok;
 }
 
