@@ -1,0 +1,266 @@
+// Starting, stopping and asking the real daemons; see the header.
+#include "tests/support/daemon_fixture.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <thread>
+
+#include "base/crypto.h"
+#include "base/pack.h"
+#include "base/text.h"
+
+namespace berth::test {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+constexpr auto kStartTime = 60s;  // generous: two cores, sanitizers, other tests beside us
+constexpr auto kRunTime = 120s;
+
+// Ranges of their own for tests that run side by side.
+std::uint32_t fresh_uid_range() {
+    static std::atomic<std::uint32_t> used{0};
+    const auto spot = static_cast<std::uint32_t>(::getpid()) % 20'000 + used++;
+    return 1'879'048'192U + spot * 512U;
+}
+
+std::string slurp(const fs::path& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+std::string status_field(const fs::path& proc, const std::string& name) {
+    std::ifstream file{proc / "status"};
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with(name + ":")) return std::string{trim(line.substr(name.size() + 1))};
+    return {};
+}
+
+template <typename Visit>
+void each_process(Visit visit) {
+    for (const auto& entry : fs::directory_iterator{"/proc"}) {
+        const auto pid = to_number<pid_t>(entry.path().filename().string());
+        if (pid) visit(*pid, entry.path());
+    }
+}
+
+}  // namespace
+
+bool eventually(const std::function<bool()>& is_true, std::chrono::milliseconds deadline) {
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    for (;;) {
+        if (is_true()) return true;
+        if (std::chrono::steady_clock::now() > end) return false;
+        std::this_thread::sleep_for(10ms);  // asks another process; there is no event to wait for
+    }
+}
+
+std::string manifest(const std::string& command, const std::string& more) {
+    return "version: 1.0\nbase: sh\nrun: " + json(command).dump() + "\n" + more;
+}
+
+std::vector<pid_t> sandboxed_processes() {
+    std::vector<pid_t> found;
+    each_process([&](pid_t pid, const fs::path& proc) {
+        const auto uid = to_number<std::uint32_t>(split(status_field(proc, "Uid"), '\t').front());
+        const auto range = 1'879'048'192U;
+        if (uid && *uid >= range + 16 && *uid < range + 20'100U * 512U &&
+            (*uid - range) % 512U >= 16)
+            found.push_back(pid);
+    });
+    return found;
+}
+
+Daemon::Daemon(std::string settings) : own_root_{"berth-e2e"}, root_{own_root_->path()} {
+    prepare(settings);
+    start();
+}
+
+Daemon::Daemon(const fs::path& root, std::string settings) : root_{root} { prepare(settings); }
+
+void Daemon::prepare(const std::string& settings) {
+    fs::permissions(root_, fs::perms{0755});  // the daemons' own users walk through it
+    const auto uid = fresh_uid_range();
+    const auto key = state_dir() / "keys" / "root.key";
+    fs::create_directories(key.parent_path());
+    if (!fs::exists(key)) write_file_atomically(key, random_bytes(32), 0400);
+    std::ofstream config{root_ / "berth.conf"};
+    config << "state_dir = " << state_dir().string() << "\nrun_dir = " << (root_ / "run").string()
+           << "\nfirst_uid = " << uid << "\ndaemon_uid = " << uid << "\nrunner_uid = " << uid + 1
+           << "\n"
+           << (settings.find("max_runs") == std::string::npos ? "max_runs = 4\nslots = 8\n" : "")
+           << (settings.find("stop_grace") == std::string::npos ? "stop_grace_seconds = 0\n" : "")
+           << settings;
+}
+
+Daemon::~Daemon() {
+    if (pid_ > 0) stop(SIGTERM);
+    if (std::uncaught_exceptions() > 0) UNSCOPED_INFO("the daemons' log:\n" << log());
+}
+
+std::string Daemon::log() const { return slurp(root_ / "log"); }
+
+void Daemon::launch() {
+    REQUIRE(pid_ < 0);
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const int out = ::open((root_ / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+        ::dup2(out, 1);
+        ::dup2(out, 2);
+        const auto program = std::string{BERTH_BINARY_DIR "/bin/berthd"};
+        const auto config = (root_ / "berth.conf").string();
+        ::execl(program.c_str(), program.c_str(), "--all", "--config", config.c_str(), nullptr);
+        ::_exit(127);
+    }
+}
+
+void Daemon::wait_ready() {
+    Client client{socket()};
+    const bool ready = eventually(
+        [&] {
+            const auto answer = client.request("GET", "/v2/ready");
+            return answer && answer->status == 200;
+        },
+        kStartTime);
+    INFO("the daemons' log:\n" << log());
+    REQUIRE(ready);
+}
+
+void Daemon::start() {
+    launch();
+    wait_ready();
+}
+
+int Daemon::stop(int signo) {
+    REQUIRE(pid_ > 0);
+    ::kill(pid_, signo);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return status;
+}
+
+pid_t Daemon::pid_of(const std::string& program) const {
+    pid_t found = -1;
+    each_process([&](pid_t pid, const fs::path& proc) {
+        const auto parent = to_number<pid_t>(status_field(proc, "PPid"));
+        if (parent != pid_) return;
+        if (status_field(proc, "Name") == program.substr(0, 15)) found = pid;
+    });
+    return found;
+}
+
+void Daemon::kill_daemon(const std::string& program) {
+    const pid_t pid = pid_of(program);
+    INFO("program " << program << "\n" << log());
+    REQUIRE(pid > 0);
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    REQUIRE(eventually([&] { return pid_of(program) != pid; }));
+}
+
+ClientResponse Daemon::request(const std::string& method, const std::string& target,
+                               const json& body, const ClientHeaders& headers) {
+    Client client{socket()};
+    auto answer =
+        client.request(method, target, body.is_null() ? std::string{} : body.dump(), headers);
+    INFO(method << " " << target << "\n" << log());
+    if (!answer) UNSCOPED_INFO(answer.error().message);
+    REQUIRE(answer);
+    return std::move(*answer);
+}
+
+json Daemon::must(const std::string& method, const std::string& target, const json& body,
+                  const ClientHeaders& headers) {
+    const auto answer = request(method, target, body, headers);
+    INFO(method << " " << target << " answered " << answer.status << ": " << answer.body);
+    REQUIRE(answer.ok());
+    return json::parse(answer.body);
+}
+
+ClientResponse Daemon::upload(std::int64_t integration, const Folder& folder,
+                              const std::string& query) {
+    const TempDir dir{"berth-release"};
+    for (const auto& [name, content] : folder) {
+        fs::create_directories((dir.path() / name).parent_path());
+        std::ofstream{dir.path() / name, std::ios::binary} << content;
+    }
+    const auto tar = dir.path().string() + ".tar";
+    {
+        const Fd out{::open(tar.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+        auto packed = pack_directory(dir.path(), out.get());
+        if (!packed) UNSCOPED_INFO(packed.error().message);
+        REQUIRE(packed);
+    }
+    const Fd in{::open(tar.c_str(), O_RDONLY | O_CLOEXEC)};
+    Client client{socket()};
+    auto answer =
+        client.upload("POST", fmt::format("/v2/integrations/{}/releases?{}", integration, query),
+                      in.get(), "application/x-tar");
+    fs::remove(tar);
+    if (!answer) UNSCOPED_INFO(answer.error().message << "\n" << log());
+    REQUIRE(answer);
+    return std::move(*answer);
+}
+
+Daemon::Installed Daemon::install(const std::string& name, const Folder& folder, json options,
+                                  json configs) {
+    Installed made;
+    options["name"] = name;
+    made.integration = must("POST", "/v2/integrations", options)["id"];
+    const auto release = upload(made.integration, folder);
+    INFO(release.body);
+    REQUIRE(release.status == 200);
+    made.release = json::parse(release.body)["id"];
+    made.tenant = must("POST", "/v2/tenants",
+                       {{"name", name + "-tenant"},
+                        {"integration_id", made.integration},
+                        {"configs", std::move(configs)}})["id"];
+    return made;
+}
+
+std::string Daemon::sync(std::int64_t tenant, const std::string& mode, const json& payload) {
+    return must("POST", fmt::format("/v2/tenants/{}/sync?mode={}", tenant, mode),
+                payload)["trigger_id"];
+}
+
+json Daemon::wait_run(const std::string& trigger_id) {
+    json run;
+    const bool ended = eventually(
+        [&] {
+            const auto status = request("GET", "/v2/runs/triggers/" + trigger_id + "/status");
+            if (status.status == 404) return false;
+            run = must("GET", fmt::format("/v2/runs/{}",
+                                          json::parse(status.body)["run_id"].get<std::int64_t>()));
+            return !run["completed_date"].is_null();
+        },
+        kRunTime);
+    INFO("the daemons' log:\n" << log());
+    REQUIRE(ended);
+    return run;
+}
+
+std::string Daemon::run_log(std::int64_t run_id, const std::string& stream) {
+    Client client{socket()};
+    const auto link = client.get(fmt::format("/v2/runs/{}/log", run_id));
+    REQUIRE(link);
+    REQUIRE(link->status == 302);
+    std::string location{link->header("location")};
+    if (!stream.empty()) location += "&stream=" + stream;
+    const auto text = client.get(location);
+    REQUIRE(text);
+    REQUIRE(text->status == 200);
+    return text->body;
+}
+
+}  // namespace berth::test

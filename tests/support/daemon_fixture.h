@@ -1,0 +1,93 @@
+// The real daemons, started in a temporary folder of their own and spoken to
+// through the socket: `berthd --all` with launcher and runner. Nothing is faked.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "control/client.h"
+
+namespace berth::test {
+
+using nlohmann::json;
+
+// What a run's files are: name → content; written to a folder and uploaded.
+using Folder = std::vector<std::pair<std::string, std::string>>;
+
+class Daemon {
+public:
+    // `settings` are further lines of the configuration file.
+    explicit Daemon(std::string settings = "");
+    // On folders that are there already (a store that was filled by hand).
+    Daemon(const std::filesystem::path& root, std::string settings);
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+    ~Daemon();
+
+    void start();         // and waits until it is ready
+    void launch();        // does not wait
+    int stop(int signo);  // of `berthd --all`; its wait status
+    void wait_ready();
+    // The pid of one of the daemons, by program name, below our supervisor.
+    pid_t pid_of(const std::string& program) const;
+    void kill_daemon(const std::string& program);  // SIGKILL, and waits until it is gone
+    pid_t supervisor() const { return pid_; }
+
+    const std::filesystem::path& root() const { return root_; }
+    std::filesystem::path state_dir() const { return root_ / "state"; }
+    std::filesystem::path socket() const { return root_ / "run" / "control.sock"; }
+    std::string log() const;  // what the daemons wrote to stderr
+
+    // A request that must be answered; the failure of a missing answer fails the test.
+    ClientResponse request(const std::string& method, const std::string& target,
+                           const json& body = nullptr, const ClientHeaders& headers = {});
+    // The same, and the status must be 2xx; gives the JSON.
+    json must(const std::string& method, const std::string& target, const json& body = nullptr,
+              const ClientHeaders& headers = {});
+
+    // An integration with one release made of `folder`, and a tenant of it.
+    struct Installed {
+        std::int64_t integration = 0;
+        std::int64_t release = 0;
+        std::int64_t tenant = 0;
+    };
+    // `options` are further fields of the integration.
+    Installed install(const std::string& name, const Folder& folder, json options = json::object(),
+                      json configs = json::object());
+    ClientResponse upload(std::int64_t integration, const Folder& folder,
+                          const std::string& query = "default=true");
+
+    std::string sync(std::int64_t tenant, const std::string& mode = "normal",
+                     const json& payload = nullptr);
+    // Waits (with a deadline) until the trigger's run is in a final state.
+    json wait_run(const std::string& trigger_id);
+    json run(std::int64_t tenant, const std::string& mode = "normal",
+             const json& payload = nullptr) {
+        return wait_run(sync(tenant, mode, payload));
+    }
+    std::string run_log(std::int64_t run_id, const std::string& stream = "");
+
+private:
+    void prepare(const std::string& settings);
+
+    std::optional<TempDir> own_root_;
+    std::filesystem::path root_;
+    pid_t pid_ = -1;
+};
+
+// A PANDIUM.yaml that runs `command` under the host's shell.
+std::string manifest(const std::string& command, const std::string& more = "configs: {}\n");
+// Waits until `is_true`, at most `deadline`; false when it did not come about.
+bool eventually(const std::function<bool()>& is_true,
+                std::chrono::milliseconds deadline = std::chrono::seconds{20});
+// Processes of the host whose real user is in the sandboxes' range.
+std::vector<pid_t> sandboxed_processes();
+
+}  // namespace berth::test
