@@ -1,8 +1,7 @@
 // The two steps that every route shares: answering with a form, and naming the
-// caller.
+// caller. Whoever includes it includes nlohmann/json.hpp first.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "control/api.h"

@@ -89,6 +89,7 @@ struct TriggerStatus {
 struct DoctorCheck {
     std::string name;
     bool ok = false;
+    bool needed = false;  // without it no run starts
     std::string detail;
     std::string cure;  // what to do when it is not ok
 };

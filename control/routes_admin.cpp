@@ -1,4 +1,6 @@
 // Health, readiness, and what the daemons have found of this host.
+#include <nlohmann/json.hpp>
+
 #include "control/answer.h"
 #include "control/routes.h"
 #include "model/version.h"
@@ -27,6 +29,7 @@ void add_admin_routes(Router& router, Api& api) {
                  checks.push_back(
                      {{"name", check.name},
                       {"ok", check.ok},
+                      {"needed", check.needed},
                       {"detail", check.detail},
                       {"cure", check.cure.empty() ? Json(nullptr) : Json(check.cure)}});
              reply.json(200, Json{{"checks", std::move(checks)}});

@@ -1,4 +1,6 @@
 // Connectors and connections. Secrets come in here and never go out.
+#include <nlohmann/json.hpp>
+
 #include "control/answer.h"
 #include "control/fields.h"
 #include "control/routes.h"

@@ -1,4 +1,6 @@
 // Integrations and releases.
+#include <nlohmann/json.hpp>
+
 #include "control/answer.h"
 #include "control/fields.h"
 #include "control/routes.h"

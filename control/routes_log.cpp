@@ -1,5 +1,6 @@
 // A run's log: a signed link to its text (contract 11), or followed live.
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/crypto.h"
 #include "base/text.h"

@@ -1,4 +1,6 @@
 // Runs and triggers.
+#include <nlohmann/json.hpp>
+
 #include "control/answer.h"
 #include "control/routes.h"
 

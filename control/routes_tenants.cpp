@@ -1,4 +1,6 @@
 // Tenants, their metadata and their syncs.
+#include <nlohmann/json.hpp>
+
 #include "control/answer.h"
 #include "control/fields.h"
 #include "control/routes.h"

@@ -49,6 +49,15 @@ struct FrozenRelease {
     std::vector<std::string> warnings;
 };
 
+// `host python 3.11.2`, `host sh`, `host: python 3.11.2 stands in for 3.7`: the first
+// word is what the launcher is asked for.
+std::string describe_runtime(const RuntimeChoice& choice) {
+    if (!choice.note.empty()) return fmt::format("{}: {}", choice.runtime.id, choice.note);
+    std::string text = choice.runtime.id + " " + choice.runtime.language;
+    if (!choice.runtime.version.empty()) text += " " + choice.runtime.version;
+    return text;
+}
+
 // Thread: work.
 Result<FrozenRelease> freeze(int tar_fd, const Config& config,
                              const std::vector<Runtime>& runtimes) {
@@ -73,10 +82,7 @@ Result<FrozenRelease> freeze(int tar_fd, const Config& config,
     Release& release = frozen.release;
     release.config_version = manifest->version;
     release.base = manifest->base.written;
-    release.runtime = runtime->note.empty()
-                          ? fmt::format("{} {} {}", runtime->runtime.id, runtime->runtime.language,
-                                        runtime->runtime.version)
-                          : fmt::format("{}: {}", runtime->runtime.id, runtime->note);
+    release.runtime = describe_runtime(*runtime);
     release.build_command = manifest->build;
     release.run_command = manifest->run;
     release.config_schema = manifest->config_schema;

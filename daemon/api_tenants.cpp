@@ -57,7 +57,11 @@ Result<void> apply(const TenantInput& input, Tenant& tenant) {
     if (input.release_id && input.release_channel)
         return fail_at(FailureKind::unprocessable, "body.integration_release_channel",
                        "give integration_release_id or integration_release_channel, not both");
-    if (input.name) tenant.name = *input.name;
+    if (input.name) {
+        auto good = check_slug("body.name", *input.name);  // contract section 9
+        if (!good) return good;
+        tenant.name = *input.name;
+    }
     if (input.user_name) tenant.user_name = *input.user_name;
     if (input.configs) tenant.configs = *input.configs;
     if (input.paused) tenant.paused = *input.paused;

@@ -22,6 +22,8 @@ FollowHandle LogHub::watch(RunId run, std::uint64_t after, std::shared_ptr<LogFo
     auto follow = std::make_shared<Follow>();
     follow->follower = std::move(follower);
     follow->last = after;
+    if (const auto found = unstored_.find(run); found != unstored_.end())
+        follow->waiting.assign(found->second.begin(), found->second.end());
     follows_.emplace(run, follow);
     return follow;
 }
@@ -52,6 +54,7 @@ void LogHub::catch_up(Follow& follow) {
 }
 
 void LogHub::publish(const LogChunk& chunk) {
+    unstored_[chunk.run_id].push_back(chunk);
     const auto [first, last] = follows_.equal_range(chunk.run_id);
     for (auto it = first; it != last;) {
         const auto follow = it->second.lock();
@@ -67,7 +70,15 @@ void LogHub::publish(const LogChunk& chunk) {
     }
 }
 
+void LogHub::stored(RunId run, std::uint64_t up_to) {
+    const auto found = unstored_.find(run);
+    if (found == unstored_.end()) return;
+    std::erase_if(found->second, [up_to](const LogChunk& chunk) { return chunk.seq <= up_to; });
+    if (found->second.empty()) unstored_.erase(found);
+}
+
 void LogHub::end(const RunView& run) {
+    unstored_.erase(run.run.id);
     const auto [first, last] = follows_.equal_range(run.run.id);
     for (auto it = first; it != last; it = follows_.erase(it)) {
         const auto follow = it->second.lock();

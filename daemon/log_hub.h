@@ -2,6 +2,7 @@
 // and without a piece twice.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,8 +18,10 @@ class LogHub {
 public:
     explicit LogHub(LogStore& logs) : logs_{logs} {}
 
-    // A piece of a live run; what is stored need not have it yet.
+    // A piece of a live run, before it is handed to the log store.
     void publish(const LogChunk& chunk);
+    // The store has confirmed all pieces of the run up to this one.
+    void stored(RunId run, std::uint64_t up_to);
     // The run has ended and all it printed is stored.
     void end(const RunView& run);
 
@@ -38,6 +41,8 @@ private:
 
     LogStore& logs_;
     std::multimap<RunId, std::weak_ptr<Follow>> follows_;
+    // Published and not stored yet: who begins to follow now would find them nowhere.
+    std::map<RunId, std::deque<LogChunk>> unstored_;
 };
 
 }  // namespace berth

@@ -122,7 +122,8 @@ void RunFlow::output(ipc::Output message) {
     if (!live) return;
     LogChunk chunk;
     chunk.run_id = live->run.id;
-    chunk.seq = message.seq;
+    // The runner counts each attempt from 1; the log of a run is one sequence.
+    chunk.seq = (static_cast<std::uint64_t>(message.attempt - 1) << 32) + message.seq;
     chunk.time = time_from_micros(message.time_us);
     switch (message.stream) {
         case ipc::StreamKind::out: chunk.stream = OutputStream::out; break;
@@ -154,6 +155,7 @@ void RunFlow::flush(const LivePtr& live) {
         }
         for (const LogChunk& chunk : *kept)
             unstored_bytes_ -= chunk.bytes.size();
+        parts_.hub.stored(live->run.id, kept->back().seq);
         throttle();
         flush(live);
         store_end(live);

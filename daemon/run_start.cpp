@@ -96,7 +96,8 @@ Result<ipc::Start> make_start(const RunMaterial& material, const std::string& en
     ipc::Start start;
     start.run_id = material.run.id.value;
     start.attempt = material.run.attempt;
-    start.argv = {"/bin/sh", "-c", material.release.run_command};
+    // bash, since dash drops variables whose names have a hyphen (contract 3.2).
+    start.argv = {"/bin/bash", "-c", material.release.run_command};
     start.env = std::move(env->entries);
     start.working_folder = "";  // /app itself
     for (auto& file : env->files)

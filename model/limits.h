@@ -54,11 +54,11 @@ inline constexpr std::size_t kReleaseFiles = 100'000;
 inline constexpr std::size_t kReleaseBytes = 1024 * MiB;  // unpacked
 
 // --- secrets
-inline constexpr std::size_t kSecretBytes = 64 * KiB;   // one field; the envelope's largest padding
-inline constexpr std::size_t kSecretFields = 64;        // per connection
+inline constexpr std::size_t kSecretBytes = 64 * KiB;  // one field; the envelope's largest padding
+inline constexpr std::size_t kSecretFields = 64;       // per connection
 inline constexpr std::size_t kSecretMemoryBytes = 4 * MiB;  // locked, in berth-runner; a power of 2
-inline constexpr std::size_t kMaskableSecretBytes = 6;  // shorter ones would mask half a log
-inline constexpr std::size_t kMaskPatternBytes = 1 * MiB;  // of all forms of a run's secrets
+inline constexpr std::size_t kMaskableSecretBytes = 6;      // shorter ones would mask half a log
+inline constexpr std::size_t kMaskPatternBytes = 1 * MiB;   // of all forms of a run's secrets
 
 // --- triggers and runs
 inline constexpr std::size_t kTriggerPayloadBytes = kHttpBodyBytes;
@@ -72,6 +72,7 @@ inline constexpr std::size_t kEnvBytes =
     1536 * KiB;  // all of it: below a quarter of an 8 MiB stack
 inline constexpr std::size_t kStateBytes = 96 * KiB;    // the last stdout line; it becomes an entry
 inline constexpr std::size_t kMetadataBytes = 1 * MiB;  // tenant metadata, a file in the sandbox
+inline constexpr std::size_t kTriggerFilesBytes = 32 * MiB;  // payload files of one bundle
 inline constexpr std::size_t kPlanFilesBytes = 64 * MiB;  // payload and metadata files of one run
 
 inline constexpr auto kWallTime = 600s;  // pandium-contract.md 4

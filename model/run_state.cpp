@@ -130,6 +130,7 @@ std::string describe(const Outcome& outcome) {
             },
             [](const Cancelled&) { return std::string{"cancelled"}; },
             [](const SetupFailed& o) {
+                if (o.err == 0) return fmt::format("could not be set up: {}", o.step);
                 return fmt::format("could not be set up: {}: {}", o.step,
                                    std::generic_category().message(o.err));
             },

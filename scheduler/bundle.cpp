@@ -14,10 +14,14 @@ std::optional<Bundle> next_bundle(std::span<const Trigger> waiting) {
 
     Bundle bundle;
     bool all_webhooks = true;
+    std::size_t body_bytes = 0;  // they become files in the sandbox
     for (const Trigger& trigger : waiting) {
         if (is_cron(trigger) != crons) continue;
         if (!crons && (trigger.mode == RunMode::init) != inits) continue;
-        if (bundle.triggers.size() == limits::kTriggersPerRun) break;
+        body_bytes += trigger.body.size();
+        const bool full = bundle.triggers.size() == limits::kTriggersPerRun ||
+                          body_bytes > limits::kTriggerFilesBytes;
+        if (full && !bundle.triggers.empty()) break;
         bundle.triggers.push_back(trigger.id);
         all_webhooks = all_webhooks && trigger.mode == RunMode::webhook;
     }

@@ -19,7 +19,7 @@ struct Bundle {
 // `waiting` in the order they were accepted. Crons go first and only with crons.
 // Of the rest the oldest decides: an init run takes only inits, any other run
 // takes all that are not init. Nothing when nothing waits. At most
-// limits::kTriggersPerRun; the rest waits for the run after.
+// limits::kTriggersPerRun and limits::kTriggerFilesBytes; the rest waits for the run after.
 std::optional<Bundle> next_bundle(std::span<const Trigger> waiting);
 
 }  // namespace berth

@@ -186,7 +186,7 @@ void pass_signal_on() {
         if (::poll(watched, 2, -1) < 0) ::_exit(0);
         if (watched[1].revents != 0) {
             signalfd_siginfo info;
-            (void)::read(child_signals, &info, sizeof info);
+            (void)!::read(child_signals, &info, sizeof info);  // says only that somebody ended
             ipc::EndReport report;
             if (reap(script, report)) {
                 (void)::send(kStatusFd, &report, sizeof report, MSG_NOSIGNAL);

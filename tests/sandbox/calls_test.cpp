@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 
-#include "sandbox.h"
+#include "tests/sandbox/sandbox.h"
 
 using namespace berth;
 using namespace berth::sandbox_test;

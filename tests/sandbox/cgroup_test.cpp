@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "base/file.h"
-#include "sandbox.h"
+#include "tests/sandbox/sandbox.h"
 
 using namespace berth;
 using namespace berth::sandbox_test;

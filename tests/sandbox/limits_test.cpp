@@ -1,7 +1,7 @@
 // Scripts that take all they can get (sandbox.md T9, in the small).
 #include <catch2/catch.hpp>
 
-#include "sandbox.h"
+#include "tests/sandbox/sandbox.h"
 
 using namespace berth;
 using namespace berth::sandbox_test;

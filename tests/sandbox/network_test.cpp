@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "sandbox.h"
+#include "tests/sandbox/sandbox.h"
 
 using namespace berth;
 using namespace berth::sandbox_test;

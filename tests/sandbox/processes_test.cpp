@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "sandbox.h"
+#include "tests/sandbox/sandbox.h"
 
 using namespace berth;
 using namespace berth::sandbox_test;

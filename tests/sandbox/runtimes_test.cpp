@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 
-#include "sandbox.h"
+#include "tests/sandbox/sandbox.h"
 
 using namespace berth;
 using namespace berth::sandbox_test;

@@ -1,4 +1,5 @@
-#include "sandbox.h"
+// Starting the real launcher and playing the runner's side of it; see the header.
+#include "tests/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -85,3 +85,18 @@ TEST_CASE("a bundle has a limit and leaves the rest waiting", "[scheduler]") {
     CHECK(bundle->triggers.size() == limits::kTriggersPerRun);
     CHECK(bundle->triggers.front().str() == "0");
 }
+
+TEST_CASE("a bundle's payload files have a limit, but one trigger always runs", "[scheduler]") {
+    std::vector<Trigger> waiting;
+    for (int i = 0; i < 3; ++i) {
+        waiting.push_back(api(std::to_string(i)));
+        waiting.back().body.assign(limits::kTriggerFilesBytes / 2, 'x');
+    }
+    const auto two = next_bundle(waiting);
+    REQUIRE(two);
+    CHECK(ids(*two) == Ids{"0", "1"});
+    waiting[0].body.assign(limits::kTriggerFilesBytes + 1, 'x');
+    const auto one = next_bundle(waiting);
+    REQUIRE(one);
+    CHECK(ids(*one) == Ids{"0"});
+}
