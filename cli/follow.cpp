@@ -45,7 +45,8 @@ public:
 
     Result<Json> to_the_end() {
         Pause pause;
-        std::optional<SteadyClock::time_point> lost_at;
+        constexpr auto kNever = SteadyClock::time_point::max();
+        auto lost_at = kNever;
         for (bool first = true;; first = false) {
             connected_ = false;
             auto done = session_.api().follow(
@@ -65,13 +66,13 @@ public:
             const bool alive = connected_ || session_.api().get(api_path({"runs", run_id_}));
             if (connected_) pause.reset();
             if (alive) {
-                lost_at.reset();
+                lost_at = kNever;
             } else if (first && !done) {
                 return pass_on(done);
-            } else if (!lost_at) {
+            } else if (lost_at == kNever) {
                 lost_at = SteadyClock::now();
-                session_.remark("the daemon is away; the run is not harmed, waiting for it");
-            } else if (SteadyClock::now() - *lost_at > kPatience) {
+                session_.remark("the daemon is away, waiting for it");
+            } else if (SteadyClock::now() - lost_at > kPatience) {
                 return fail(FailureKind::unavailable,
                             "the daemon at '{}' has been away for {} s; 'berth log {} -f' takes "
                             "it up again",
