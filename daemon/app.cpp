@@ -39,7 +39,6 @@ public:
 
     int run() override {
         Signals signals{*loop_, {SIGTERM, SIGINT}, [this](int signo) { stop(signo); }};
-        ::signal(SIGPIPE, SIG_IGN);
         recover();
         loop_->run();
         return exit_code_;

@@ -61,6 +61,7 @@ const char* become(const ChildOptions& options, int program, char* const* argv, 
     }
     if (options.die_with_parent && ::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)  // setresuid cleared it
         return "setting the parent-death signal";
+    ::signal(SIGPIPE, SIG_DFL);  // we ignore it, and what is ignored stays so across exec
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -1,5 +1,7 @@
 #include "base/loop/loop.h"
 
+#include <signal.h>
+
 #include <utility>
 
 #include "base/assert.h"
@@ -8,12 +10,13 @@
 namespace berth {
 
 Loop::Loop() {
+    // A peer that has left is an error of write(2), not the end of the program.
+    ::signal(SIGPIPE, SIG_IGN);
     check_uv(uv_loop_init(&loop_), "making an event loop");
     wake_.data = this;
-    check_uv(uv_async_init(&loop_, &wake_,
-                           [](uv_async_t* wake) noexcept {
-                               static_cast<Loop*>(wake->data)->run_posted();
-                           }),
+    check_uv(uv_async_init(
+                 &loop_, &wake_,
+                 [](uv_async_t* wake) noexcept { static_cast<Loop*>(wake->data)->run_posted(); }),
              "making the loop's wake-up");
 }
 

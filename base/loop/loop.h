@@ -14,7 +14,7 @@ namespace berth {
 
 class Loop {
 public:
-    Loop();
+    Loop();  // from here on the program ignores SIGPIPE
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
     // Every handle's owner must be gone by now; runs the close callbacks.
