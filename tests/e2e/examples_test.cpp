@@ -14,13 +14,15 @@ TEST_CASE("./dev demo --once runs every example as expected", "[e2e][demo]") {
     BERTH_NEEDS_SANDBOX();
     const berth::TempDir out{"berth-demo-test"};
     const auto log = (out.path() / "log").string();
-    const std::string command = "BERTH_BIN=" BERTH_BINARY_DIR "/bin " BERTH_SOURCE_DIR
-                                "/examples/demo.sh --once > " +
-                                log + " 2>&1";
+    // A copy: it notes beside itself where its demo runs, and stops the one that did.
+    const auto copy = (out.path() / "examples").string();
+    std::filesystem::copy(BERTH_SOURCE_DIR "/examples", copy,
+                          std::filesystem::copy_options::recursive);
+    const std::string command = "BERTH_PROGRAMS=" BERTH_BINARY_DIR "/bin " + copy +
+                                "/demo.sh run --once > " + log + " 2>&1";
     const int status = std::system(command.c_str());
     const auto text = berth::read_file(log, 64 << 20);
     INFO((text ? *text : text.error().message));
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
 }

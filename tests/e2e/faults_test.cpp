@@ -67,7 +67,7 @@ TEST_CASE("after kill -9 of a daemon every trigger has its run and no run is a g
     }
     CHECK(runs.rbegin()->second == "succeeded");
     CHECK(daemon.must("GET", "/v2/runs?state=running").empty());
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
+    CHECK(daemon.nothing_sandboxed());
     CHECK(daemon.run(quick.tenant)["state"] == "succeeded");
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("after kill -9 of all of them a start puts everything right", "[e2e]")
     const auto second = start_sleeper(daemon, again.tenant);
     const auto waiting = daemon.sync(lost.tenant);
     daemon.stop(SIGKILL);
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
+    CHECK(daemon.nothing_sandboxed());
 
     daemon.start();
     const json dead = daemon.wait_run(first);
@@ -125,7 +125,7 @@ TEST_CASE("SIGTERM stops what outlasts the grace time and says so on its record"
     const auto trigger = start_sleeper(daemon, made.tenant);
     const int status = daemon.stop(SIGTERM);
     CHECK(WIFEXITED(status));
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
+    CHECK(daemon.nothing_sandboxed());
     daemon.start();
     const json run = daemon.wait_run(trigger);
     CHECK(run["state"] == "failed_platform");

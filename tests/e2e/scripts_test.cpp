@@ -37,7 +37,7 @@ TEST_CASE("each way to end has its state and its reason", "[e2e]") {
         CHECK(run["state"] == state);
         CHECK(run["reason"] == reason);
     }
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
+    CHECK(daemon.nothing_sandboxed());
 }
 
 TEST_CASE("a run over its time is stopped, also when it ignores SIGTERM", "[e2e]") {
@@ -50,7 +50,7 @@ TEST_CASE("a run over its time is stopped, also when it ignores SIGTERM", "[e2e]
     const json stubborn =
         run_script(daemon, "trap '' TERM; while :; do sleep 1; done", {{"wall_time_seconds", 1}});
     CHECK(stubborn["state"] == "failed_timeout");
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
+    CHECK(daemon.nothing_sandboxed());
 }
 
 TEST_CASE("a script that forks without end stops at its limit and harms nobody", "[e2e]") {
@@ -59,7 +59,7 @@ TEST_CASE("a script that forks without end stops at its limit and harms nobody",
     const json bomb = run_script(daemon, "bomb() { bomb | bomb & }; bomb; sleep 1; exit 5",
                                  {{"wall_time_seconds", 5}});
     CHECK(bomb["state"].get<std::string>().starts_with("failed_"));
-    CHECK(eventually([] { return sandboxed_processes().empty(); }));
+    CHECK(daemon.nothing_sandboxed());
     CHECK(run_script(daemon, "true")["state"] == "succeeded");
 }
 

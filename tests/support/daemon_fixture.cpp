@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstddef>
 #include <fstream>
 #include <thread>
 
@@ -26,11 +29,22 @@ namespace fs = std::filesystem;
 constexpr auto kStartTime = 60s;  // generous: two cores, sanitizers, other tests beside us
 constexpr auto kRunTime = 120s;
 
-// Ranges of their own for tests that run side by side.
-std::uint32_t fresh_uid_range() {
-    static std::atomic<std::uint32_t> used{0};
-    const auto spot = static_cast<std::uint32_t>(::getpid()) % 20'000 + used++;
-    return 1'879'048'192U + spot * 512U;
+constexpr std::uint32_t kFirstRange = 1'879'048'192U + 512;  // what lies before is `berth init`'s
+constexpr std::uint32_t kRanges = 20'000;
+constexpr std::uint32_t kRangeSize = 512;  // 16 for the daemons, then the sandboxes'
+
+// Takes `range` for as long as the descriptor lives: an abstract socket's name goes
+// with its owner, also when a test is killed.
+Fd claim_range(std::uint32_t range) {
+    Fd fd{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    REQUIRE(fd);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const auto name = fmt::format("berth-test-uids-{}", range);
+    std::copy(name.begin(), name.end(), address.sun_path + 1);
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    const bool taken = ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0;
+    return taken ? Fd{} : std::move(fd);
 }
 
 std::string slurp(const fs::path& path) {
@@ -68,18 +82,6 @@ std::string manifest(const std::string& command, const std::string& more) {
     return "version: 1.0\nbase: sh\nrun: " + json(command).dump() + "\n" + more;
 }
 
-std::vector<pid_t> sandboxed_processes() {
-    std::vector<pid_t> found;
-    each_process([&](pid_t pid, const fs::path& proc) {
-        const auto uid = to_number<std::uint32_t>(split(status_field(proc, "Uid"), '\t').front());
-        const auto range = 1'879'048'192U;
-        if (uid && *uid >= range + 16 && *uid < range + 20'100U * 512U &&
-            (*uid - range) % 512U >= 16)
-            found.push_back(pid);
-    });
-    return found;
-}
-
 Daemon::Daemon(std::string settings) : own_root_{"berth-e2e"}, root_{own_root_->path()} {
     prepare(settings);
     start();
@@ -89,7 +91,11 @@ Daemon::Daemon(const fs::path& root, std::string settings) : root_{root} { prepa
 
 void Daemon::prepare(const std::string& settings) {
     fs::permissions(root_, fs::perms{0755});  // the daemons' own users walk through it
-    const auto uid = fresh_uid_range();
+    for (auto range = static_cast<std::uint32_t>(::getpid()); !claim_; ++range) {
+        claim_ = claim_range(range % kRanges);
+        first_uid_ = kFirstRange + range % kRanges * kRangeSize;
+    }
+    const auto uid = first_uid_;
     const auto key = state_dir() / "keys" / "root.key";
     fs::create_directories(key.parent_path());
     if (!fs::exists(key)) write_file_atomically(key, random_bytes(32), 0400);
@@ -108,6 +114,21 @@ Daemon::~Daemon() {
 }
 
 std::string Daemon::log() const { return slurp(root_ / "log"); }
+
+std::vector<pid_t> Daemon::sandboxed_processes() const {
+    std::vector<pid_t> found;
+    each_process([&](pid_t pid, const fs::path& proc) {
+        const auto uid = to_number<std::uint32_t>(split(status_field(proc, "Uid"), '\t').front());
+        const bool ours = uid && *uid >= first_uid_ + 16 && *uid < first_uid_ + kRangeSize;
+        // A zombie has ended; whoever it was left to has only not asked yet.
+        if (ours && !status_field(proc, "State").starts_with("Z")) found.push_back(pid);
+    });
+    return found;
+}
+
+bool Daemon::nothing_sandboxed() const {
+    return eventually([this] { return sandboxed_processes().empty(); });
+}
 
 void Daemon::launch() {
     REQUIRE(pid_ < 0);

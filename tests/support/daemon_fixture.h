@@ -8,9 +8,11 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "control/client.h"
 
@@ -44,6 +46,10 @@ public:
     std::filesystem::path state_dir() const { return root_ / "state"; }
     std::filesystem::path socket() const { return root_ / "run" / "control.sock"; }
     std::string log() const;  // what the daemons wrote to stderr
+    // Living processes of the host whose real user is one of this daemon's sandboxes'.
+    std::vector<pid_t> sandboxed_processes() const;
+    // Waits until none is left.
+    bool nothing_sandboxed() const;
 
     // A request that must be answered; the failure of a missing answer fails the test.
     ClientResponse request(const std::string& method, const std::string& target,
@@ -77,6 +83,10 @@ public:
 private:
     void prepare(const std::string& settings);
 
+    // A range of uids that no other Daemon has, in whatever process; taken for as long
+    // as the descriptor is open.
+    Fd claim_;
+    std::uint32_t first_uid_ = 0;
     std::optional<TempDir> own_root_;
     std::filesystem::path root_;
     pid_t pid_ = -1;
@@ -87,7 +97,4 @@ std::string manifest(const std::string& command, const std::string& more = "conf
 // Waits until `is_true`, at most `deadline`; false when it did not come about.
 bool eventually(const std::function<bool()>& is_true,
                 std::chrono::milliseconds deadline = std::chrono::seconds{20});
-// Processes of the host whose real user is in the sandboxes' range.
-std::vector<pid_t> sandboxed_processes();
-
 }  // namespace berth::test
