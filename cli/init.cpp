@@ -161,7 +161,7 @@ Result<Exit> init(Session& session, const InitOptions& given) {
     // Sandboxes mount releases and runtimes from here, under ids of their own.
     make_dir(options.state_dir, 0755, daemon);
     make_dir(options.state_dir / "store", 0700, daemon);
-    make_dir(options.state_dir / "releases", 0755, daemon);
+    make_dir(options.state_dir / "releases", 0711, daemon);
     make_dir(options.state_dir / "runtimes", 0755, daemon);
     const Fd keys_dir = make_dir(keys, 0700, runner);
 

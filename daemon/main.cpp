@@ -1,8 +1,5 @@
 // berthd: arguments, then App (or the supervisor, with --all); exit codes:
 // 0 stopped as asked, 1 failed, 2 wrong usage.
-#include <sys/prctl.h>
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -11,6 +8,7 @@
 
 #include "base/loop/stream.h"
 #include "base/text.h"
+#include "base/undumpable.h"
 #include "daemon/app.h"
 #include "daemon/log_sink.h"
 #include "daemon/supervisor.h"
@@ -44,9 +42,7 @@ int serve(const Arguments& arguments, berth::Config config) {
     using namespace berth;
     // Requests pass through here with secrets in them: nothing of this process may
     // reach a core file or another process's ptrace.
-    const rlimit none{0, 0};
-    ::setrlimit(RLIMIT_CORE, &none);
-    ::prctl(PR_SET_DUMPABLE, 0);
+    make_undumpable();
     Fd control;
     if (arguments.listen_fd) {
         control = Fd{*arguments.listen_fd};

@@ -100,6 +100,18 @@ void give(const std::filesystem::path& path, uid_t uid, gid_t gid, mode_t mode) 
     check(::fchmod(fd.get(), mode), "setting the mode of '{}'", path.string());
 }
 
+// It lies in the runner's own folder: a runner that was taken over could have put a link
+// to somebody else's file there, to be given that.
+void give_root_key(const std::filesystem::path& path, const DaemonIds& ids) {
+    const Fd fd{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    if (!fd && (errno == ENOENT || errno == ELOOP)) return;  // the runner says what is wrong
+    check(fd.get(), "opening the root key '{}'", path.string());
+    struct stat status {};
+    check(::fstat(fd.get(), &status), "looking at the root key '{}'", path.string());
+    if (!S_ISREG(status.st_mode) || status.st_nlink != 1 || status.st_uid == ids.runner_uid) return;
+    check(::fchown(fd.get(), ids.runner_uid, ids.runner_gid), "giving the root key to the runner");
+}
+
 Fd listen_for(const std::filesystem::path& path, unsigned mode, uid_t uid, gid_t gid, int type) {
     auto fd = Listener::bind(path, mode, type);
     if (!fd) throw std::runtime_error{fd.error().message};
@@ -127,12 +139,10 @@ void prepare_folders(const Config& config, const DaemonIds& ids) {
     const uid_t self = ::geteuid();
     give(config.state_dir, self, ::getegid(), 0711);  // passed through, not listed
     give(config.store_dir(), ids.daemon_uid, ids.daemon_gid, 0700);
-    give(config.releases_dir, ids.daemon_uid, ids.daemon_gid,
-         0755);  // the launcher has no DAC override
+    // Reached by name, as the launcher does (it has no DAC override); listed by nobody else.
+    give(config.releases_dir, ids.daemon_uid, ids.daemon_gid, 0711);
     give(config.root_key.parent_path(), ids.runner_uid, ids.runner_gid, 0700);
-    if (self == 0 && std::filesystem::exists(config.root_key))
-        check(::lchown(config.root_key.c_str(), ids.runner_uid, ids.runner_gid),
-              "giving the root key to the runner");
+    if (self == 0) give_root_key(config.root_key, ids);
     give(config.run_dir, self, ::getegid(), 0755);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/loop/uv_error.h"
 #include "base/pipe.h"
+#include "base/secret.h"
 
 namespace berth {
 namespace {
@@ -69,6 +70,7 @@ void Stream::resume() {
         if (*handle->alive)
             on_bytes(n < 0 ? std::string_view{}
                            : std::string_view{buf->base, static_cast<std::size_t>(n)});
+        if (n > 0) cleanse(buf->base, static_cast<std::size_t>(n));  // there may be secrets in it
     };
     const int rc = uv_read_start(reinterpret_cast<uv_stream_t*>(&handle_->uv), alloc, got);
     if (rc != UV_EALREADY) check_uv(rc, "reading a stream");
@@ -80,7 +82,8 @@ void Stream::write(std::string bytes, Callback<void(bool)> done) {
     request->bytes = std::move(bytes);
     request->done = std::move(done);
     request->alive = alive_;
-    const auto buf = uv_buf_init(request->bytes.data(), static_cast<unsigned>(request->bytes.size()));
+    const auto buf =
+        uv_buf_init(request->bytes.data(), static_cast<unsigned>(request->bytes.size()));
     const auto written = [](uv_write_t* uv, int status) noexcept {
         const std::unique_ptr<WriteRequest> held{static_cast<WriteRequest*>(uv->data)};
         if (*held->alive && held->done) held->done(status == 0);
@@ -93,8 +96,7 @@ void Stream::write(std::string bytes, Callback<void(bool)> done) {
 void Stream::end_writing() {
     auto request = std::make_unique<uv_shutdown_t>();
     const auto ended = [](uv_shutdown_t* uv, int) noexcept { delete uv; };
-    const int rc =
-        uv_shutdown(request.get(), reinterpret_cast<uv_stream_t*>(&handle_->uv), ended);
+    const int rc = uv_shutdown(request.get(), reinterpret_cast<uv_stream_t*>(&handle_->uv), ended);
     if (rc == UV_ENOTCONN) return;  // ended or broken before
     check_uv(rc, "ending a stream");
     (void)request.release();  // freed by `ended`
@@ -114,7 +116,8 @@ Result<Fd> Listener::bind(const std::filesystem::path& path, unsigned mode, int 
                            "away or choose another path",
                            path.string());
         const Fd probe{check(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0), "making a socket")};
-        if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
+            0)
             return fail_at(FailureKind::conflict, path.string(),
                            "cannot listen on '{}': another process answers there; stop it first, "
                            "or use another run directory",
@@ -124,8 +127,7 @@ Result<Fd> Listener::bind(const std::filesystem::path& path, unsigned mode, int 
     Fd fd{check(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "making a socket")};
     // The mode is set before bind(2) by umask: between bind and chmod nobody gets in.
     const mode_t old = ::umask(0777 & ~mode);
-    const int rc =
-        ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    const int rc = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
     const int err = errno;
     ::umask(old);
     if (rc < 0) throw SystemError{err, fmt::format("binding '{}'", path.string())};

@@ -27,9 +27,10 @@ std::optional<Assembler::Message> Assembler::add(std::string_view packet) {
     const FrameHeader expected;
     if (header.magic != expected.magic) return broken("a frame does not begin with its mark");
     if (header.version != expected.version)
-        return broken(fmt::format("a frame has version {}, this program speaks {}; the daemons are "
-                                  "of different releases",
-                                  header.version, expected.version));
+        return broken(
+            fmt::format("a frame has version {}, this program speaks {}; the daemons are "
+                        "of different releases",
+                        header.version, expected.version));
     if (header.bytes != packet.size()) return broken("a frame's size is not what it says");
     if (header.total > limits::kMessageBytes)
         return broken(fmt::format("a message of {} bytes is over the limit", header.total));
@@ -115,6 +116,7 @@ void Channel::read_some() {
         if (n <= 0) return close(n == 0 ? "the other end has closed" : std::strerror(errno));
         if ((header.msg_flags & MSG_TRUNC) != 0) return close("a frame is over the size limit");
         auto message = assembler_.add({buffer.data(), static_cast<std::size_t>(n)});
+        cleanse(buffer.data(), static_cast<std::size_t>(n));
         if (!assembler_.error().empty()) return close(assembler_.error());
         if (!message) continue;
         events_.on_message(message->type, message->payload);

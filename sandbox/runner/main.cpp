@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "base/loop/timer.h"
 #include "base/pipe.h"
 #include "base/text.h"
+#include "base/undumpable.h"
 #include "model/limits.h"
 #include "sandbox/runner/runner.h"
 #include "vault/root_key.h"
@@ -94,15 +94,8 @@ std::optional<Options> parse(int argc, char** argv) {
     return options;
 }
 
-// Before any secret is in memory: no core dump, also not to a piped handler (which
-// ignores RLIMIT_CORE), and no ptrace or /proc/PID/mem by our own uid.
-void harden() {
-    const rlimit no_core{0, 0};
-    check(::setrlimit(RLIMIT_CORE, &no_core), "forbidding core dumps");
-    const Fd filter{::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC)};
-    if (filter) (void)!::write(filter.get(), "0", 1);
-    check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "making the process undumpable");
-
+void settle() {
+    make_undumpable();
     rlimit files{};  // each live run has six descriptors here
     check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
     files.rlim_cur = files.rlim_max;
@@ -170,7 +163,7 @@ private:
 };
 
 int run(const Options& options) {
-    harden();
+    settle();
     const SecretMemory memory = lock_secret_memory(limits::kSecretMemoryBytes);
     if (memory == SecretMemory::unlocked)
         log_warning("secrets are in memory that can be swapped out; raise LimitMEMLOCK=");
@@ -223,12 +216,6 @@ int run(const Options& options) {
 
 }  // namespace
 }  // namespace berth::runner
-
-#ifdef __SANITIZE_ADDRESS__
-// The leak check at exit uses ptrace, which an undumpable process refuses.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
-#endif
 
 int main(int argc, char** argv) {
     const auto options = berth::runner::parse(argc, argv);

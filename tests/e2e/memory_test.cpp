@@ -1,0 +1,112 @@
+// Secrets in the memory of the daemons: gone once they were handed on. As root the
+// test may read what nobody else may.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "base/crypto.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "tests/support/daemon_fixture.h"
+#include "tests/support/needs_sandbox.h"
+
+using namespace berth::test;
+
+namespace {
+
+struct Region {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint64_t resident_kib = 0;
+    std::string name;
+};
+
+std::vector<Region> regions_of(pid_t pid) {
+    std::vector<Region> regions;
+    std::ifstream file{fmt::format("/proc/{}/smaps", pid)};
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words{line};
+        std::string first;
+        words >> first;
+        if (first == "Rss:") {
+            words >> regions.back().resident_kib;
+        } else if (first.find('-') != std::string::npos && !first.ends_with(":")) {
+            Region region;
+            const auto dash = first.find('-');
+            region.begin = std::stoull(first.substr(0, dash), nullptr, 16);
+            region.end = std::stoull(first.substr(dash + 1), nullptr, 16);
+            region.name = line;
+            regions.push_back(std::move(region));
+        }
+    }
+    return regions;
+}
+
+struct Found {
+    std::size_t copies = 0;
+    std::uint64_t scanned = 0;
+    std::string where;
+};
+
+// Every copy of `bytes` in the memory of the process, as it would be in a core.
+Found copies_in(pid_t pid, const std::string& bytes) {
+    constexpr std::uint64_t kShadow = std::uint64_t{64} << 30;  // AddressSanitizer's own
+    constexpr std::size_t kPart = 1 << 20;
+    const berth::Fd memory{::open(fmt::format("/proc/{}/mem", pid).c_str(), O_RDONLY | O_CLOEXEC)};
+    REQUIRE(memory);
+    Found found;
+    std::string part;
+    for (const Region& region : regions_of(pid)) {
+        if (region.resident_kib == 0 || region.end - region.begin > kShadow) continue;
+        std::string carried;  // the end of the part before: a copy may lie across
+        for (std::uint64_t at = region.begin; at < region.end; at += kPart) {
+            part.resize(std::min<std::uint64_t>(kPart, region.end - at));
+            const ssize_t n =
+                ::pread(memory.get(), part.data(), part.size(), static_cast<off_t>(at));
+            if (n <= 0) break;
+            part.resize(static_cast<std::size_t>(n));
+            found.scanned += part.size();
+            const std::string text = carried + part;
+            for (auto hit = text.find(bytes); hit != std::string::npos;
+                 hit = text.find(bytes, hit + 1)) {
+                ++found.copies;
+                found.where += fmt::format("{} at {:x}\n", region.name, at + hit - carried.size());
+            }
+            carried = text.substr(text.size() - std::min(text.size(), bytes.size() - 1));
+        }
+    }
+    return found;
+}
+
+constexpr std::size_t kRuns = 20;
+
+}  // namespace
+
+TEST_CASE("neither berthd nor the runner holds a secret once it was handed on", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    // Unlike any other string of the machine, and made here: no file holds it.
+    const std::string canary = "canary-" + berth::to_hex(berth::random_bytes(24));
+    daemon.must("POST", "/v2/connectors", {{"name", "shop"}});
+    const auto made = daemon.install(
+        "memory",
+        {{"PANDIUM.yaml", manifest("test -n \"$PAN_SEC_SHOP_TOKEN\" && echo $PAN_SEC_SHOP_TOKEN")}},
+        {{"connectors", {{{"name", "shop"}}}}});
+    daemon.must("PUT", fmt::format("/v2/tenants/{}/connectors/shop/connection", made.tenant),
+                {{"secrets", {{"token", canary}}}});
+    for (std::size_t i = 0; i < kRuns; ++i)
+        REQUIRE(daemon.run(made.tenant)["state"] == "succeeded");
+
+    for (const char* program : {"berthd", "berth-runner", "berth-launcher"}) {
+        const pid_t pid = daemon.pid_of(program);
+        const Found found = copies_in(pid, canary);
+        INFO(program << " has " << found.copies << " copies:\n" << found.where);
+        CHECK(found.scanned > 1'000'000);
+        CHECK(found.copies == 0);
+        // The scan finds what is there: the program's own name.
+        CHECK(copies_in(pid, program).copies > 0);
+    }
+}
