@@ -62,7 +62,7 @@ int die_with_launcher(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, 
 
 int mount_the_release(const Order& order) { return mount_release(order.request.release); }
 
-int mount_own_proc(const Order&) { return mount_proc(); }
+int mount_own_proc(const Order& order) { return mount_proc(order.request.limits); }
 
 int mount_the_scratch(const Order& order) {
     return mount_scratch(order.request.limits, order.uid + 1);

@@ -8,6 +8,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <span>
 
 #include "base/fd.h"
 #include "sandbox/launcher/kernel.h"
@@ -18,9 +20,12 @@ namespace berth::launcher {
 namespace {
 
 // Kernel versions and configurations differ: what is absent needs no mask.
-constexpr const char* kMasked[] = {"cmdline",     "config.gz",     "diskstats", "interrupts",
-                                   "kallsyms",    "kcore",         "keys",      "partitions",
-                                   "sched_debug", "sysrq-trigger", "timer_list"};
+constexpr const char* kMasked[] = {"cmdline",    "config.gz", "diskstats",     "interrupts",
+                                   "kallsyms",   "kcore",     "keys",          "modules",
+                                   "partitions", "schedstat", "sched_debug",   "softirqs",
+                                   "swaps",      "slabinfo",  "sysrq-trigger", "timer_list"};
+// The host's disks, devices, their interrupts and its load; anybody may write to `pressure`.
+constexpr const char* kMaskedFolders[] = {"acpi", "asound", "bus", "fs", "irq", "pressure", "scsi"};
 
 // In one tmpfs, so that they share one size limit.
 struct ScratchFolder {
@@ -44,6 +49,41 @@ int make_as_owner(int folder, uid_t uid) {
     return err;
 }
 
+// Covers what the kernel has of `names` with copies of `mask`.
+int cover_all(const Fd& proc, std::span<const char* const> names, const Fd& mask) {
+    for (const char* name : names) {
+        struct stat status {};
+        if (::fstatat(proc.get(), name, &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
+        const Fd cover = copy_mount(mask.get(), "", kReadOnly | MOUNT_ATTR_NOEXEC);
+        if (!cover) return errno;
+        if (const int err = attach(cover, proc.get(), name); err != 0) return err;
+    }
+    return 0;
+}
+
+// System V memory lies outside of scratch space and of RLIMIT_DATA, and semaphores and
+// queues are kernel memory. All are the ipc namespace's, so this is for one sandbox.
+int limit_ipc(const Fd& proc, const ipc::SandboxLimits& limits) {
+    char pages[24];
+    std::snprintf(pages, sizeof pages, "%llu",
+                  static_cast<unsigned long long>(
+                      limits.memory_bytes / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))));
+    struct Setting {
+        const char* name;
+        const char* value;
+    };
+    const Setting all[] = {{"sys/kernel/shmall", pages},
+                           {"sys/kernel/sem", "250 8000 100 128"},
+                           {"sys/kernel/msgmni", "64"}};
+    for (const Setting& setting : all) {
+        const Fd file{::openat(proc.get(), setting.name, O_WRONLY | O_CLOEXEC)};
+        if (!file && errno == ENOENT) return 0;  // a kernel without System V ipc
+        if (!file) return errno;
+        if (::write(file.get(), setting.value, std::strlen(setting.value)) < 0) return errno;
+    }
+    return 0;
+}
+
 }  // namespace
 
 int mount_release(const char* release) {
@@ -60,26 +100,25 @@ int mount_release(const char* release) {
     return attach(chosen, AT_FDCWD, kReleases);
 }
 
-int mount_proc() {
+int mount_proc(const ipc::SandboxLimits& limits) {
+    // Before the new /proc covers them.
     const Fd mask{::open(kMask, O_PATH | O_CLOEXEC)};
     if (!mask) return errno;
+    const Fd empty{::open(kMaskFolder, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (!empty) return errno;
     constexpr MountOption options[] = {{"hidepid", "invisible"}};
     const Fd proc = new_mount("proc", options, kNoSuidNoDev | MOUNT_ATTR_NOEXEC);
     if (!proc) return errno;
     if (const int err = attach(proc, AT_FDCWD, "/proc"); err != 0) return err;
 
+    if (const int err = limit_ipc(proc, limits); err != 0) return err;
+
     const Fd sys = copy_mount(proc.get(), "sys", kReadOnly | MOUNT_ATTR_NOEXEC);
     if (!sys) return errno;
     if (const int err = attach(sys, proc.get(), "sys"); err != 0) return err;
 
-    for (const char* name : kMasked) {
-        struct stat status {};
-        if (::fstatat(proc.get(), name, &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
-        const Fd cover = copy_mount(mask.get(), "", kReadOnly | MOUNT_ATTR_NOEXEC);
-        if (!cover) return errno;
-        if (const int err = attach(cover, proc.get(), name); err != 0) return err;
-    }
-    return 0;
+    if (const int err = cover_all(proc, kMasked, mask); err != 0) return err;
+    return cover_all(proc, kMaskedFolders, empty);
 }
 
 int mount_scratch(const ipc::SandboxLimits& limits, uid_t uid) {

@@ -13,7 +13,7 @@ namespace berth::launcher {
 int mount_release(const char* release);
 
 // A new /proc that shows only the own processes, with what tells of the host masked.
-int mount_proc();
+int mount_proc(const ipc::SandboxLimits& limits);
 
 // One size-limited tmpfs for /tmp, /work and /dev/shm, owned by `uid` (on the host).
 int mount_scratch(const ipc::SandboxLimits& limits, uid_t uid);

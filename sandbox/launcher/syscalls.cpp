@@ -40,7 +40,7 @@ constexpr const char* kAllowed[] = {
     "open", "openat", "openat2", "creat", "close", "close_range", "read", "write", "readv",
     "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek",
     "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "dup", "dup2", "dup3", "fcntl",
-    "ioctl", "flock", "fsync", "fdatasync", "sync_file_range", "syncfs", "fadvise64", "fallocate",
+    "ioctl", "flock", "fsync", "fdatasync", "sync_file_range", "fadvise64", "fallocate",
     "truncate", "ftruncate", "readahead", "pipe", "pipe2", "stat", "fstat", "lstat", "newfstatat",
     "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
     "getdents", "getdents64", "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink",

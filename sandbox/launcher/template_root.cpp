@@ -80,6 +80,7 @@ int make_dev(int root) {
 int make_folders(int root) {
     for (const char* folder : kFolders)
         if (::mkdirat(root, folder, 0755) < 0) return errno;
+    if (::mkdirat(root, kMaskFolder + 1, 0555) < 0) return errno;
     const Fd mask{::openat(root, kMask + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0)};
     return errno_of(mask.get());
 }

@@ -23,8 +23,9 @@ struct Failed {
 
 // In the template root the releases are mounted here, and in a sandbox only one.
 inline constexpr const char* kReleases = "/app";
-// An empty unreadable file. The sandbox's own /proc covers it.
+// An empty unreadable file, and an empty folder. The sandbox's own /proc covers them.
 inline constexpr const char* kMask = "/proc/mask";
+inline constexpr const char* kMaskFolder = "/proc/empty";
 
 // Moves this process into the template root. Step::none when it worked.
 Failed enter_template_root(const char* releases, HostFiles& host);

@@ -71,7 +71,7 @@ TEST_CASE("init makes the key and the folders with the right modes", "[cli]") {
     CHECK(key.st_nlink == 1);
     CHECK(status_of(state / "keys").st_mode == (S_IFDIR | 0700));
     CHECK(status_of(state / "store").st_mode == (S_IFDIR | 0700));
-    CHECK(status_of(state / "releases").st_mode == (S_IFDIR | 0755));
+    CHECK(status_of(state / "releases").st_mode == (S_IFDIR | 0711));
     CHECK(status_of(state / "runtimes").st_mode == (S_IFDIR | 0755));
     CHECK(status_of(dir.path() / "etc/berth.conf").st_mode == (S_IFREG | 0644));
     CHECK_FALSE(std::filesystem::exists(state / "keys/root.key.new"));

@@ -35,14 +35,26 @@ TEST_CASE("no file below /proc/sys can be written", "[sandbox]") {
 TEST_CASE("files of /proc that tell of the host are not there or cannot be read", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
-    for (const char* name :
-         {"kcore", "kallsyms", "keys", "config.gz", "cmdline", "kmsg", "timer_list", "interrupts",
-          "partitions", "diskstats", "sysrq-trigger", "1/environ", "1/exe", "1/maps"}) {
+    for (const char* name : {"kcore", "kallsyms", "keys", "config.gz", "cmdline", "kmsg",
+                             "timer_list", "interrupts", "partitions", "diskstats", "sysrq-trigger",
+                             "softirqs", "swaps", "modules", "1/environ", "1/exe", "1/maps"}) {
         INFO(name);
         const std::string said = launcher.said({"read", std::string{"/proc/"} + name});
         CHECK((said == "EACCES\n" || said == "ENOENT\n"));
     }
     CHECK(launcher.said({"overwrite", "/proc/sysrq-trigger"}) != "ok\n");
+}
+
+TEST_CASE("folders of /proc that tell of the host's devices and load are empty", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    for (const char* name : {"acpi", "asound", "bus", "fs", "irq", "pressure", "scsi"}) {
+        INFO(name);
+        CHECK(launcher.said({"list", std::string{"/proc/"} + name}) == "");
+    }
+    CHECK(launcher.said({"write", "/proc/pressure/cpu"}) != "ok\n");
+    // Nothing of what /proc still has, its own process apart, can be opened for writing.
+    CHECK(launcher.said({"writable", "/proc/net"}).rfind("0 of ", 0) == 0);
 }
 
 TEST_CASE("the runtime cannot be overwritten through /proc", "[sandbox]") {

@@ -1,5 +1,6 @@
 // Scripts that take all they can get (sandbox.md T9, in the small).
 #include <catch2/catch.hpp>
+#include <fstream>
 
 #include "tests/sandbox/sandbox.h"
 
@@ -52,6 +53,20 @@ TEST_CASE("without a cgroup the memory of a process is limited", "[sandbox]") {
     request.limits.memory_bytes = 64 << 20;
     CHECK(launcher.run_with(request, probe({"allocate", "32"})).out == "ok\n");
     CHECK(launcher.run_with(request, probe({"allocate", "80"})).out == "ENOMEM\n");
+}
+
+TEST_CASE("shared memory and queues of System V have limits too", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    ipc::BuildRequest request = launcher.request();
+    request.limits.memory_bytes = 64 << 20;
+    CHECK(launcher.run_with(request, probe({"shared-memory"})).out == "64 ENOSPC\n");
+    CHECK(launcher.run_with(request, probe({"ipc-objects"})).out == "32 64 ENOSPC\n");
+    // The limits are those of one sandbox: the host's stay as they were.
+    CHECK(launcher.said({"read", "/proc/sys/kernel/msgmni"}) == "64\n");
+    std::ifstream host{"/proc/sys/kernel/msgmni"};
+    int queues = 0;
+    CHECK((host >> queues && queues != 64));
 }
 
 TEST_CASE("one sandbox at its limits does not touch another", "[sandbox]") {

@@ -7,9 +7,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -176,6 +180,25 @@ void act_allocate(std::size_t mib) {
         std::memset(block, 1, 1 << 20);
     }
     std::puts(done == mib ? "ok" : "ENOMEM");
+}
+
+// System V segments of 1 MiB, until the kernel refuses.
+void act_shared_memory() {
+    int count = 0;
+    while (::shmget(IPC_PRIVATE, 1 << 20, 0600) >= 0)
+        ++count;
+    std::printf("%d %s\n", count, ::strerrorname_np(errno));
+}
+
+// Semaphores and queues, until the kernel refuses.
+void act_ipc_objects() {
+    int sets = 0;
+    int queues = 0;
+    while (::semget(IPC_PRIVATE, 250, 0600) >= 0)
+        ++sets;
+    while (::msgget(IPC_PRIVATE, 0600) >= 0)
+        ++queues;
+    std::printf("%d %d %s\n", sets, queues, ::strerrorname_np(errno));
 }
 
 // A grandchild in a session of its own that ignores what can be ignored.
@@ -378,6 +401,8 @@ int main(int argc, char** argv) {
     if (act == "make-files") return act_make_files(argument(2)), 0;
     if (act == "open-files") return act_open_files(), 0;
     if (act == "allocate") return act_allocate(std::stoul(argument(2))), 0;
+    if (act == "shared-memory") return act_shared_memory(), 0;
+    if (act == "ipc-objects") return act_ipc_objects(), 0;
     if (act == "linger") return act_linger(), 0;
     if (act == "wait") return act_wait(false), 0;
     if (act == "wait-deaf") return act_wait(true), 0;
