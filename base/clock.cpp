@@ -11,9 +11,8 @@ namespace {
 std::chrono::microseconds read_clock(clockid_t id) {
     timespec ts{};
     check(::clock_gettime(id, &ts), "reading clock {}", static_cast<int>(id));
-    return std::chrono::seconds{ts.tv_sec} +
-           std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::nanoseconds{ts.tv_nsec});
+    return std::chrono::seconds{ts.tv_sec} + std::chrono::duration_cast<std::chrono::microseconds>(
+                                                 std::chrono::nanoseconds{ts.tv_nsec});
 }
 
 struct Parts {
@@ -26,9 +25,10 @@ Parts split(Time time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss clock{time - day};
-    return {static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-            static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
-            clock.seconds().count(), clock.subseconds().count()};
+    return {static_cast<int>(date.year()),     static_cast<unsigned>(date.month()),
+            static_cast<unsigned>(date.day()), clock.hours().count(),
+            clock.minutes().count(),           clock.seconds().count(),
+            clock.subseconds().count()};
 }
 
 // Reads exactly `width` digits at `pos`; false if there are not that many.

@@ -63,9 +63,9 @@ Fd open_beneath(int dir_fd, const std::filesystem::path& relative, int flags, un
     how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
     how.mode = mode;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-    return Fd{static_cast<int>(
-        check(::syscall(SYS_openat2, dir_fd, relative.c_str(), &how, sizeof how),
-              "opening '{}' beneath its directory", relative.string()))};
+    return Fd{
+        static_cast<int>(check(::syscall(SYS_openat2, dir_fd, relative.c_str(), &how, sizeof how),
+                               "opening '{}' beneath its directory", relative.string()))};
 }
 
 TempDir::TempDir(std::string_view name_hint) {

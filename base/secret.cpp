@@ -31,7 +31,7 @@ Secret::Secret(std::string_view bytes) {
 SecretMemory lock_secret_memory(std::size_t bytes) {
     // 1: locked; 2: allocated but mlock() or the guard pages failed; 0: nothing.
     return CRYPTO_secure_malloc_init(bytes, /*minsize=*/32) == 1 ? SecretMemory::locked
-                                                                : SecretMemory::unlocked;
+                                                                 : SecretMemory::unlocked;
 }
 
 void cleanse(void* memory, std::size_t size) noexcept { OPENSSL_cleanse(memory, size); }

@@ -179,7 +179,7 @@ struct EndReport {
     RecordHeader header{kMagic, kVersion, Record::ended};
     std::int32_t wait_status = 0;  // as waitpid(2) gives it, of the script
     std::uint32_t reserved = 0;
-    std::int64_t user_us = 0;      // of the script and all it waited for
+    std::int64_t user_us = 0;  // of the script and all it waited for
     std::int64_t system_us = 0;
     std::uint64_t max_rss_bytes = 0;
 };

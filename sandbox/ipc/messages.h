@@ -183,11 +183,11 @@ struct Start {
     std::vector<std::string> argv;
     std::vector<std::string> env;  // `NAME=value`, without the secrets
     std::vector<RunSecret> secrets;
-    std::string working_folder;    // below /app
+    std::string working_folder;  // below /app
     std::vector<RunFile> files;
     std::string runtime;
-    std::string release;           // content hash
-    std::uint32_t network = 0;     // launcher_protocol.h Network
+    std::string release;        // content hash
+    std::uint32_t network = 0;  // launcher_protocol.h Network
     std::uint32_t grants = 0;
     std::uint64_t memory_bytes = 0;
     std::int64_t wall_time_s = 0;
@@ -234,8 +234,8 @@ enum class EndKind : std::uint32_t {
     timed_out = 2,      // number: the limit in seconds
     out_of_memory = 3,  // number: the limit in bytes
     cancelled = 4,
-    setup_failed = 5,   // text: the step; number: errno
-    lost = 6,           // text: why
+    setup_failed = 5,     // text: the step; number: errno
+    lost = 6,             // text: why
     state_too_large = 7,  // number: bytes
 };
 
