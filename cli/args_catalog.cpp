@@ -20,8 +20,8 @@ void add_integration_fields(CLI::App& command, IntegrationFields& fields) {
                     "a connector connected once for all tenants; may be repeated")
         ->type_name("NAME")
         ->allow_extra_args(false);
-    command.add_option("--network", fields.network, "what its runs may reach")
-        ->check(CLI::IsMember({"none", "egress", "host"}));
+    command.add_option("--network", fields.network, "what its runs may reach (at first none)")
+        ->check(CLI::IsMember({"none", "host"}));
     command.add_option("--on-lost", fields.on_lost, "when a run is lost with its host")
         ->check(CLI::IsMember({"fail", "retry"}));
     command.add_option("--wall-time", fields.wall_time_seconds, "time limit of a run")
@@ -69,7 +69,7 @@ void add_integrations(CLI::App& app, Action& chosen) {
     update.add_option("--default-release", fields->default_release, "id, name, tag or 'latest'")
         ->type_name("RELEASE");
     update.add_flag_callback(
-        "--pause", [fields] { fields->paused = true; }, "start no runs");
+        "--pause", [fields] { fields->paused = true; }, "start no runs; what is triggered waits");
     update.add_flag_callback(
         "--resume", [fields] { fields->paused = false; }, "start runs again");
     update.add_flag_callback(

@@ -118,9 +118,9 @@ void add_tenants(CLI::App& app, Action& chosen) {
                change(&TenantFields::archived, true));
     add_change(group, chosen, "restore", "take an archived tenant back",
                change(&TenantFields::archived, false));
-    add_change(group, chosen, "pause", "start none of its runs",
+    add_change(group, chosen, "pause", "let its schedule start no runs; sync still does",
                change(&TenantFields::paused, true));
-    add_change(group, chosen, "resume", "start its runs again",
+    add_change(group, chosen, "resume", "let its schedule start runs",
                change(&TenantFields::paused, false));
     add_sync(group, chosen);
 

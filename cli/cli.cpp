@@ -20,7 +20,6 @@ constexpr const char* kMore =
     "  berth release create shop-sync ./shop-sync --default\n"
     "  berth tenant create acme --integration shop-sync\n"
     "  berth connection set acme shop api_key=-       reads the secret from standard input\n"
-    "  berth tenant resume acme\n"
     "  berth tenant sync acme -f                      runs it and follows its log\n"
     "\n"
     "Names and ids are accepted alike; digits alone are an id; 'shop-sync/acme' is tenant\n"
@@ -118,6 +117,8 @@ Exit run_cli(std::vector<std::string> arguments, Io& io) {
 
 CLI::App& add_group(CLI::App& app, const std::string& name, const std::string& summary) {
     CLI::App& group = *app.add_subcommand(name, summary);
+    // Else it repeats the one of `berth --help`.
+    group.footer(fmt::format("'berth {} COMMAND --help' has examples.", name));
     group.require_subcommand(1);
     return group;
 }

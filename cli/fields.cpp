@@ -75,7 +75,14 @@ std::string size_text(std::uint64_t bytes) {
 Cell state_cell(const Json& run) {
     const std::string word = field(run, "state");
     const auto state = parse_run_state(word);
-    if (!state) return Cell{word.empty() ? field(run, "status.phase") : word};
+    if (!state) {
+        // A tenant's last run is told in the contract's short form.
+        const std::string phase = field(run, "phase");
+        if (phase.empty()) return Cell{word.empty() ? field(run, "status.phase") : word};
+        return Cell{phase, phase == "Succeeded"           ? Tone::good
+                           : phase.starts_with("Failed ") ? Tone::bad
+                                                          : Tone::plain};
+    }
     if (!is_final(*state)) return Cell{word};
     return Cell{word, *state == RunState::succeeded ? Tone::good : Tone::bad};
 }

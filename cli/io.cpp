@@ -14,9 +14,9 @@ namespace berth {
 Exit exit_of(const Failure& failure) {
     switch (failure.kind) {
         case FailureKind::invalid: return Exit::usage;
+        case FailureKind::denied:
         case FailureKind::unavailable: return Exit::unreachable;
         case FailureKind::unprocessable:
-        case FailureKind::denied:
         case FailureKind::not_found:
         case FailureKind::conflict:
         case FailureKind::over_limit:

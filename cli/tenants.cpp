@@ -64,7 +64,7 @@ void run_line(Record& record, const char* name, const Json& run) {
     if (!run.is_object() || run.empty()) return;
     Cell state = state_cell(run);
     std::string text = fmt::format("{}, {}", field(run, "id"), state.text);
-    if (const auto started = field(run, "started_date"); !started.empty())
+    if (const auto started = field(run, "startTime"); !started.empty())
         text += fmt::format(", started {}", short_time(started));
     record.line(name, {std::move(text), state.tone});
 }
@@ -170,8 +170,10 @@ Result<Exit> tenant_create(Session& session, const std::string& name,
     show(session, *made);
     if (!session.json() && flag(*made, "paused")) {
         const bool ready = flag(*made, "status.auth.connected");
-        session.remark(fmt::format("it is paused; {}'berth tenant resume {}' lets it run",
-                                   ready ? "" : "'berth connection set' connects it, then ", name));
+        session.remark(
+            fmt::format("{}'berth tenant sync {}' runs it; its schedule is paused until 'berth "
+                        "tenant resume {}'",
+                        ready ? "" : "'berth connection set' connects it; ", name, name));
     }
     return Exit::ok;
 }

@@ -165,7 +165,7 @@ TEST_CASE("what the daemon refuses is said in its own words", "[cli]") {
     CHECK(ran.err == "berth: there is no run '5'\n");
 
     ran = answer({403, R"({"detail":"Not authorized"})"});
-    CHECK(ran.exit == Exit::failed);
+    CHECK(ran.exit == Exit::unreachable);
     CHECK(ran.err == "berth: Not authorized; this takes root or a member of the group 'berth'\n");
 
     ran = answer({422, R"({"detail":[{"loc":["path","run_id"],"msg":"must be a number","type":"t"},

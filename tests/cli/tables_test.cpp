@@ -17,16 +17,16 @@ const char* const kIntegrations = R"([
  {"id":2,"name":"report","network":"none","connectors":[],"default_release_channel":"Latest",
   "paused":true}])";
 
-const char* const kTenants = R"([
+const char* const kTenants = R"---([
  {"id":7,"name":"acme","integration_id":1,"paused":false,"archived":false,
   "schedule":"*/15 * * * *","integration_release_channel":"Default",
   "status":{"auth":{"connected":true},
-            "last_run":{"id":41,"state":"failed_timeout","started_date":"2026-11-22T03:00:00Z"}}},
+            "last_run":{"id":41,"phase":"Failed (Timeout)","startTime":"2026-11-22T03:00:00Z"}}},
  {"id":8,"name":"日本-store","integration_id":1,"paused":true,"integration_release_id":11,
   "status":{"auth":{"connected":false,"connectors":[{"name":"shop","status":"disconnected"}]},
             "last_run":{}}},
  {"id":9,"name":"evil\u001b[31m","integration_id":2,"paused":false,
-  "status":{"auth":{"connected":true},"current_run":{"id":44,"state":"running"}}}])";
+  "status":{"auth":{"connected":true},"current_run":{"id":44,"phase":"Running"}}}])---";
 
 const char* const kRun = R"json({"id":41,"tenant_id":7,"integration_id":1,"release_id":11,
  "mode":"normal","state":"failed_timeout","status":{"phase":"Failed (Timeout)"
@@ -80,8 +80,8 @@ TEST_CASE("a tenant is shown with its runs", "[cli]") {
     daemon.on("GET /v2/tenants/7", {200, R"({"id":7,"name":"acme","integration_id":1,
         "user_name":"bob","paused":false,"configs":{"since":"2026"},"schedule":"@daily",
         "status":{"auth":{"connected":true},"waiting_triggers":2,
-          "current_run":{"id":44,"state":"running","started_date":"2026-11-22T03:00:00Z"},
-          "last_successful_run":{"id":40,"state":"succeeded"}},
+          "current_run":{"id":44,"phase":"Running","startTime":"2026-11-22T03:00:00Z"},
+          "last_successful_run":{"id":40,"phase":"Succeeded"}},
         "created_date":"2026-11-20T08:00:00.000000Z"})"});
     expect(daemon, {"tenant", "show", "7"}, "tenant_show.txt");
 }
