@@ -253,9 +253,9 @@ berth run list --tenant acme
 berth tenant sync acme --mode normal -f
 berth log $(last_run acme id)
 berth tenant update fails --configs '{"behaviour":"fork_bomb"}' && berth tenant sync fails --mode normal -f
-curl --unix-socket $dir/run/control.sock http://berth/v2/runs?limit=3
+curl --unix-socket $dir/run/control.sock 'http://berth/v2/runs?limit=3'
 curl -N --unix-socket $dir/run/control.sock 'http://berth/v2/runs/$(last_run acme id)/log?follow=1'
-berth doctor
+berth doctor --state-dir $dir/state
 ./dev stop
 END
 }

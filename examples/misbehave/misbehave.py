@@ -3,6 +3,7 @@ The README says what to expect of each. Not for running outside a sandbox."""
 
 import base64
 import errno
+import itertools
 import json
 import os
 import signal
@@ -121,9 +122,11 @@ def fork_bomb():
 def fill_tmp():
     written = 0
     try:
-        with open("/tmp/full", "wb", buffering=0) as file:
-            while True:
-                written += file.write(b"f" * MIB)
+        # Several files, since one alone has a size limit of its own (EFBIG).
+        for number in itertools.count():
+            with open(f"/tmp/full-{number}", "wb", buffering=0) as file:
+                for _ in range(64):
+                    written += file.write(b"f" * MIB)
     except OSError as refusal:
         log(f"write was refused after {written // MIB} MiB: {errno.errorcode[refusal.errno]}")
         state(refused=errno.errorcode[refusal.errno], mib=written // MIB)
