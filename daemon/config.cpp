@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -9,6 +10,9 @@
 
 namespace berth {
 namespace {
+
+constexpr std::int64_t kMaxUid = 0xFFFF'FFF0;
+constexpr int kMostSlots = 4096;  // as many as berth-launcher takes
 
 // Sets one key from its text; returns what is wrong with the text, or nothing.
 using Setter = std::function<std::string(Config&, std::string_view)>;
@@ -35,7 +39,6 @@ Setter number_key(Member Config::*member, std::int64_t min, std::int64_t max) {
 }
 
 const std::map<std::string, Setter, std::less<>>& setters() {
-    constexpr std::int64_t kMaxUid = 0xFFFF'FFF0;
     static const std::map<std::string, Setter, std::less<>> table{
         {"state_dir", path_key(&Config::state_dir)},
         {"run_dir", path_key(&Config::run_dir)},
@@ -44,9 +47,9 @@ const std::map<std::string, Setter, std::less<>>& setters() {
         {"cgroup_root", path_key(&Config::cgroup_root)},
         {"max_runs", number_key(&Config::max_runs, 1, 10'000)},
         {"first_uid", number_key(&Config::first_uid, 65'536, kMaxUid)},
-        {"slots", number_key(&Config::slots, 1, 10'000)},
-        {"daemon_uid", number_key(&Config::daemon_uid, 0, kMaxUid)},
-        {"runner_uid", number_key(&Config::runner_uid, 0, kMaxUid)},
+        {"slots", number_key(&Config::slots, 1, kMostSlots)},
+        {"daemon_uid", number_key(&Config::daemon_uid, 1, kMaxUid)},
+        {"runner_uid", number_key(&Config::runner_uid, 1, kMaxUid)},
         {"env_name",
          [](Config& config, std::string_view text) -> std::string {
              config.env_name = text;
@@ -75,6 +78,29 @@ const std::map<std::string, Setter, std::less<>>& setters() {
          }},
     };
     return table;
+}
+
+// A script must not share a user with a daemon, nor the daemon that parses with the one
+// that has the keys.
+Result<void> keep_users_apart(const Config& config, const std::string& file_name) {
+    const std::uint64_t first = config.first_sandbox_uid();
+    const std::uint64_t end = first + 2 * static_cast<std::uint64_t>(config.slots);
+    if (first < config.first_uid || end > kMaxUid)
+        return fail_at(FailureKind::invalid, file_name,
+                       "{}: first_uid ({}) leaves no room for {} slots; choose a lower one",
+                       file_name, config.first_uid, config.slots);
+    for (const auto& [key, uid] :
+         {std::pair{"daemon_uid", config.daemon_uid}, std::pair{"runner_uid", config.runner_uid}})
+        if (uid && *uid >= first && *uid < end)
+            return fail_at(FailureKind::invalid, file_name,
+                           "{}: {} ({}) is one of the ids of sandboxes, {} to {}; choose another",
+                           file_name, key, *uid, first, end - 1);
+    if (config.daemon_uid && config.daemon_uid == config.runner_uid)
+        return fail_at(FailureKind::invalid, file_name,
+                       "{}: daemon_uid and runner_uid are both {}: the root key would be "
+                       "berthd's too; choose two",
+                       file_name, *config.daemon_uid);
+    return {};
 }
 
 }  // namespace
@@ -112,6 +138,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
                        "{}: slots ({}) must not be below max_runs ({}): each live run has a pair "
                        "of user ids",
                        file_name, config.slots, config.max_runs);
+    if (auto apart = keep_users_apart(config, file_name); !apart) return pass_on(apart);
     return config;
 }
 

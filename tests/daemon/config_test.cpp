@@ -1,0 +1,88 @@
+// The settings' file: every refusal says file, line and key. And the users that the
+// supervisor chooses from the settings.
+#include "daemon/config.h"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "daemon/supervisor.h"
+
+using namespace berth;
+
+TEST_CASE("an empty file gives the defaults, and paths follow the folders", "[daemon]") {
+    const auto plain = parse_config("", "berth.conf");
+    REQUIRE(plain);
+    CHECK(plain->root_key == "/var/lib/berth/keys/root.key");
+    CHECK(plain->control_socket() == "/run/berth/control.sock");
+    const auto moved = parse_config(
+        "# where\n\n  state_dir=/srv/b \nrun_dir = /tmp/r\nlog_level = warning\n"
+        "stop_grace_seconds = 0\nallow_near_runtime = no\ndaemon_uid = 7",
+        "berth.conf");
+    REQUIRE(moved);
+    CHECK(moved->root_key == "/srv/b/keys/root.key");
+    CHECK(moved->releases_dir == "/srv/b/releases");
+    CHECK(moved->store_dir() == "/srv/b/store");
+    CHECK(moved->log_level == LogLevel::warning);
+    CHECK(moved->stop_grace == std::chrono::seconds{0});
+    CHECK_FALSE(moved->allow_near_runtime);
+    CHECK(moved->daemon_uid == 7U);
+    CHECK_FALSE(moved->runner_uid);
+}
+
+TEST_CASE("a wrong setting is refused with its file, its line and its name", "[daemon]") {
+    struct Case {
+        const char* text;
+        const char* says;
+    };
+    for (const auto& [text, says] : std::vector<Case>{
+             {"\nstate_dir", "c:2: 'state_dir' is not a 'key = value' line"},
+             {"# x\nstaet_dir = /a", "c:2: there is no setting 'staet_dir'"},
+             {"run_dir = /a\nrun_dir = /b", "c:2: 'run_dir' is set in line 1 already"},
+             {"run_dir = a", "c:1: 'run_dir' must be an absolute path"},
+             {"max_runs = 0", "c:1: 'max_runs' must be a number from 1 to 10000"},
+             {"max_runs = 1e3", "c:1: 'max_runs' must be"},
+             {"max_runs =", "c:1: 'max_runs' must be"},
+             {"first_uid = 1000", "c:1: 'first_uid' must be a number from 65536"},
+             {"daemon_uid = -1", "c:1: 'daemon_uid' must be"},
+             {"stop_grace_seconds = 3601", "c:1: 'stop_grace_seconds' must be from 0 to 3600"},
+             {"log_level = loud", "c:1: 'log_level' must be error, warning or info"},
+             {"allow_near_runtime = perhaps", "c:1: 'allow_near_runtime' must be true or false"},
+             {"env_name =", "c:1: 'env_name' must be a short word"},
+             {"max_runs = 65", "c: slots (64) must not be below max_runs (65)"}}) {
+        const auto parsed = parse_config(text, "c");
+        INFO(text);
+        REQUIRE_FALSE(parsed);
+        CHECK(parsed.error().kind == FailureKind::invalid);
+        CHECK_THAT(parsed.error().message, Catch::StartsWith(says));
+    }
+}
+
+TEST_CASE("a file that is not there is refused with the command that makes one", "[daemon]") {
+    const auto loaded = load_config("/nonexistent/berth.conf");
+    REQUIRE_FALSE(loaded);
+    CHECK(loaded.error().kind == FailureKind::not_found);
+    CHECK_THAT(loaded.error().message, Catch::EndsWith("; `berth init` makes one"));
+}
+
+TEST_CASE("the daemons' users come from the settings, and are the caller's without root",
+          "[daemon]") {
+    Config config;
+    config.daemon_uid = 900'001;
+    config.runner_uid = 900'002;
+    const DaemonIds ids = choose_ids(config);
+    if (::geteuid() == 0) {
+        CHECK(ids.daemon_uid == 900'001);
+        CHECK(ids.daemon_gid == 900'001);
+        CHECK(ids.runner_uid == 900'002);
+        CHECK(ids.runner_gid == 900'002);
+        // Without settings and without accounts: two users of the reserved range.
+        const DaemonIds own = choose_ids(Config{});
+        CHECK(own.daemon_uid != own.runner_uid);
+        CHECK(own.daemon_uid != 0);
+        CHECK(own.runner_uid != 0);
+    } else {
+        CHECK(ids.daemon_uid == ::geteuid());
+        CHECK(ids.runner_uid == ::geteuid());
+    }
+}
