@@ -99,7 +99,12 @@ class LogFollower {
 public:
     virtual ~LogFollower() = default;
     virtual void chunk(const LogChunk& chunk) = 0;
-    virtual void end(const RunView& run) = 0;  // nothing follows
+    virtual void end(const RunView& run) = 0;     // nothing follows
+    virtual void broken(const Failure& why) = 0;  // what follows cannot be read
+    // Of what is stored, no more is given than it has room for; `tell` is called when
+    // there is room again.
+    virtual bool has_room() = 0;
+    virtual void on_room(std::function<void()> tell) = 0;
 };
 // Held by whoever follows; letting go of it ends the following.
 using FollowHandle = std::shared_ptr<void>;

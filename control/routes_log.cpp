@@ -6,12 +6,14 @@
 #include "base/text.h"
 #include "control/answer.h"
 #include "control/routes.h"
+#include "model/limits.h"
 
 namespace berth {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kLinkTime = 15min;  // contract 5.6
+constexpr auto kLinkTime = 15min;                              // contract 5.6
+constexpr std::size_t kUnsent = limits::kHttpUnsentBytes / 4;  // one piece more always fits
 
 std::string link_text(RunId run, std::int64_t expires) {
     return fmt::format("log {} {}", run.value, expires);
@@ -28,24 +30,32 @@ public:
         stream_.event("end", to_text(to_form(run)));
         stream_.end();
     }
+    void broken(const Failure& why) override {
+        stream_.event("error", to_text(Json{{"message", why.message}}));
+        stream_.end();
+    }
+    bool has_room() override { return stream_.unsent() < kUnsent; }
+    void on_room(std::function<void()> tell) override { stream_.on_drained(std::move(tell)); }
     StreamReply& stream() { return stream_; }
 
 private:
     StreamReply stream_;
 };
 
-void follow(Api& api, RunId id, std::uint64_t after, Reply reply) {
+void follow(Api& api, RunId id, std::uint64_t after, Method method, Reply reply) {
     // The run is looked for first: a stream cannot be a 404 any more.
-    api.get_run(id, [&api, id, after, reply = std::move(reply)](Result<RunView> run) mutable {
-        if (!run) return reply.failed(run.error());
-        auto writer = std::make_shared<EventWriter>(reply.stream());
-        // Held by the connection: it dies when the client leaves or the stream ends.
-        auto handle = std::make_shared<FollowHandle>();
-        writer->stream().on_gone([handle] { handle->reset(); });
-        api.follow_log(id, after, writer, [handle](Result<FollowHandle> following) {
-            if (following) *handle = std::move(*following);
-        });
-    });
+    api.get_run(id,
+                [&api, id, after, method, reply = std::move(reply)](Result<RunView> run) mutable {
+                    if (!run) return reply.failed(run.error());
+                    if (method == Method::head) return reply.stream().end();
+                    auto writer = std::make_shared<EventWriter>(reply.stream());
+                    // Held by the connection: it dies when the client leaves or the stream ends.
+                    auto handle = std::make_shared<FollowHandle>();
+                    writer->stream().on_gone([handle] { handle->reset(); });
+                    api.follow_log(id, after, writer, [handle](Result<FollowHandle> following) {
+                        if (following) *handle = std::move(*following);
+                    });
+                });
 }
 
 void open_log(Api& api, const Request& request, Reply reply) {
@@ -58,7 +68,7 @@ void open_log(Api& api, const Request& request, Reply reply) {
     if (wants_follow->value_or(false))
         return follow(api, *id,
                       static_cast<std::uint64_t>(std::max<std::int64_t>(after->value_or(0), 0)),
-                      std::move(reply));
+                      request.method, std::move(reply));
     api.get_run(*id, [&api, id = *id, reply = std::move(reply)](Result<RunView> run) mutable {
         if (!run) return reply.failed(run.error());
         const auto expires = to_micros(api.now() + kLinkTime) / 1'000'000;

@@ -13,7 +13,6 @@
 #include "daemon/log_hub.h"
 #include "daemon/run_flow.h"
 #include "scheduler/engine.h"
-#include "source/runtime.h"
 #include "store/audit.h"
 #include "store/store.h"
 
@@ -33,7 +32,6 @@ public:
         RunnerLink& runner;
         Engine& engine;
         Worker& work;
-        std::vector<Runtime> runtimes;
     };
     explicit ApiImpl(Parts parts);
 

@@ -8,6 +8,7 @@
 #include "model/limits.h"
 #include "source/archive.h"
 #include "source/manifest.h"
+#include "source/runtime.h"
 #include "store/connectors.h"
 #include "store/integrations.h"
 #include "store/releases.h"
@@ -58,13 +59,17 @@ std::string describe_runtime(const RuntimeChoice& choice) {
     return text;
 }
 
-// Thread: work.
-Result<FrozenRelease> freeze(int tar_fd, const Config& config,
-                             const std::vector<Runtime>& runtimes) {
+// Looks at the host's languages each time: releases are rare, and a language that
+// was installed a minute ago counts. Thread: work.
+Result<FrozenRelease> freeze(int tar_fd, const Config& config) {
     auto stored = store_release(tar_fd, config.releases_dir);
     if (!stored) return pass_on(stored);
     auto text = read_file(stored->dir / "PANDIUM.yaml", limits::kManifestBytes);
     if (!text) {
+        if (text.error().kind == FailureKind::over_limit)
+            return fail_at(FailureKind::unprocessable, "body",
+                           "PANDIUM.yaml is larger than {} bytes; keep data in files of its own",
+                           limits::kManifestBytes);
         if (text.error().kind != FailureKind::not_found) return pass_on(text);
         return fail_at(
             FailureKind::unprocessable, "body",
@@ -73,8 +78,9 @@ Result<FrozenRelease> freeze(int tar_fd, const Config& config,
     auto manifest = read_manifest(*text);
     if (!manifest)
         return fail_at(FailureKind::unprocessable, "body", "{}", manifest.error().message);
-    auto runtime = resolve_runtime(
-        runtimes, manifest->base, config.allow_near_runtime ? NearMatch::allow : NearMatch::refuse);
+    auto runtime =
+        resolve_runtime(host_runtimes(), manifest->base,
+                        config.allow_near_runtime ? NearMatch::allow : NearMatch::refuse);
     if (!runtime) return fail_at(FailureKind::unprocessable, "body", "{}", runtime.error().message);
 
     FrozenRelease frozen;
@@ -125,10 +131,6 @@ void ApiImpl::change_integration(Caller who, IntegrationId id, IntegrationInput 
             if (!integration) return integration;
             auto applied = apply(input, *integration);
             if (!applied) return pass_on(applied);
-            if (input.default_release_id) {
-                auto release = get_release_of(db, id, *input.default_release_id);
-                if (!release) return pass_on(release);
-            }
             for (const auto& connector :
                  input.connectors.value_or(std::vector<IntegrationConnector>{}))
                 if (auto attached = berth::attach_connector(db, by, id, connector); !attached)
@@ -181,7 +183,7 @@ void ApiImpl::create_release(Caller who, IntegrationId id, ReleaseUpload upload,
         if (!integration) return job->done(pass_on(integration));
         parts_.work.run([this, id, job] {
             try {
-                job->frozen = freeze(job->upload.tar.get(), parts_.config, parts_.runtimes);
+                job->frozen = freeze(job->upload.tar.get(), parts_.config);
             } catch (const std::exception& error) {  // the boundary of this request
                 job->frozen =
                     fail(FailureKind::unavailable, "cannot store the release: {}", error.what());

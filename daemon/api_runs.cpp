@@ -34,6 +34,9 @@ void ApiImpl::accept(std::function<Result<Tenant>(Db&)> find, SyncInput input,
             if (!tenant) return pass_on(tenant);
             auto integration = berth::get_integration(db, tenant->integration_id);
             if (!integration) return pass_on(integration);
+            if (integration->archived)
+                return fail(FailureKind::conflict, "integration '{}' is archived and starts no run",
+                            integration->name);
             // A trigger that nothing could ever run is refused, not kept.
             auto release = release_for(db, *tenant, *integration);
             if (!release)
@@ -114,21 +117,7 @@ void ApiImpl::run_events(RunId id, Done<std::vector<RunEvent>> done) {
 }
 
 void ApiImpl::cancel_run(Caller who, RunId id, Done<RunView> done) {
-    if (parts_.flow.cancel(id)) return get_run(id, std::move(done));
-    // Not in our hands: final, or waiting again in the queue.
-    parts_.store.write(
-        [by = by(who), id](Db& db) -> Result<RunView> {
-            auto run = berth::get_run(db, id);
-            if (!run) return pass_on(run);
-            if (is_final(run->state))
-                return fail(FailureKind::conflict, "run '{}' has ended already: {}", id.str(),
-                            to_string(run->state));
-            auto moved = move_run(db, id, run->attempt, RunState::cancelled,
-                                  "cancelled by " + by.actor, by.now);
-            if (!moved) return pass_on(moved);
-            return view_run(db, id);
-        },
-        std::move(done));
+    parts_.flow.cancel(by(who), id, std::move(done));
 }
 
 void ApiImpl::read_log(RunId id, std::uint64_t after,

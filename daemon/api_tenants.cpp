@@ -34,7 +34,9 @@ Result<TenantView> view_tenant(Db& db, Result<Tenant> tenant) {
 // The tenant's settings against the schema of the release it would run.
 Result<void> check_settings(Db& db, const Tenant& tenant, const Integration& integration) {
     auto release = release_for(db, tenant, integration);
-    if (!release) return pass_on(release);
+    if (!release)
+        return fail_at(FailureKind::unprocessable, "body.integration_release_id", "{}",
+                       release.error().message);
     if (release->config_schema.empty()) return {};
     Json metadata = Json::object();
     if (tenant.id) {
@@ -140,9 +142,6 @@ void ApiImpl::create_tenant(Caller who, TenantInput input, Done<TenantView> done
             if (!applied) return pass_on(applied);
             take_default_release(*integration, wanted);
             auto fits = check_settings(db, wanted, *integration);
-            if (!fits && fits.error().kind == FailureKind::not_found)
-                return fail_at(FailureKind::unprocessable, "body.integration_release_id", "{}",
-                               fits.error().message);
             if (!fits) return pass_on(fits);
             return view_tenant(db, berth::create_tenant(db, by, wanted));
         },
@@ -166,7 +165,10 @@ void ApiImpl::change_tenant(Caller who, TenantId id, TenantInput input, Done<Ten
             }
             return view_tenant(db, update_tenant(db, by, *tenant));
         },
-        std::move(done));
+        [this, done = std::move(done)](Result<TenantView> changed) mutable {
+            if (changed) parts_.engine.kick();  // what waited while it was archived may run
+            done(std::move(changed));
+        });
 }
 
 void ApiImpl::get_metadata(TenantId id, Done<std::string> done) {

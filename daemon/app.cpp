@@ -16,10 +16,15 @@
 #include "daemon/api_impl.h"
 #include "daemon/recovery.h"
 #include "daemon/run_queue.h"
+#include "model/limits.h"
 #include "source/archive.h"
 
 namespace berth {
 namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kKeysAgain = 1s;
+constexpr auto kLastWords = 2s;  // for the ends of stopped runs to be stored
 
 class AppImpl final : public App {
 public:
@@ -57,7 +62,7 @@ private:
     }
 
     void serve() {
-        recovered_ = true;
+        if (stopping_) return;
         server_.emplace(*loop_, clock_, std::move(control_), router_, server_options());
         runner_.connect();
         log_info("serving", {{"socket", config_.control_socket().string()}});
@@ -79,10 +84,22 @@ private:
             return;
         }
         if (runner_.keys_loaded()) return ready_or_not();
+        load_keys();
+    }
+
+    // One at a time: a runner that is asked twice before its first key is stored would
+    // make two, and what is sealed with the one that is not stored could never be opened.
+    void load_keys() {
+        if (!runner_.hello() || std::exchange(loading_keys_, true)) return;
         keys_.load([this](Result<void> loaded) {
-            if (!loaded)
+            loading_keys_ = false;
+            if (!loaded) {
                 log_error("cannot hand the keys to berth-runner, nothing can run",
                           {{"reason", loaded.error().message}});
+                if (loaded.error().kind != FailureKind::denied) keys_again_.start(kKeysAgain);
+            } else if (!runner_.keys_loaded()) {
+                load_keys();  // it was started again meanwhile
+            }
             ready_or_not();
         });
     }
@@ -90,7 +107,7 @@ private:
     void ready_or_not() {
         if (stopping_) return;
         if (!runner_.ready()) return engine_.close();
-        log_info("ready", {{"runtimes", api_runtimes_}});
+        log_info("ready");
         engine_.open();
     }
 
@@ -105,23 +122,27 @@ private:
     }
 
     // No new runs; live ones may end by themselves for a while, then they are
-    // stopped and recorded as lost; then the server ends, then we do.
+    // stopped and recorded as lost, those that had not begun wait again; then the server
+    // ends, then we do.
     void stop(int signo) {
         if (std::exchange(stopping_, true)) return;
         log_info("stopping", {{"signal", signo}, {"live_runs", flow_.live()}});
         engine_.close();
+        flow_.close();
         if (flow_.live() == 0) return end();
         grace_.start(config_.stop_grace);
+    }
+
+    void grace_is_over() {
+        flow_.stop_all();
+        last_.start(limits::kTermGrace + limits::kDrainTime + kLastWords);
     }
 
     void end() {
         if (std::exchange(ending_, true)) return;
         grace_.stop();
-        const auto leave = [this] {
-            server_.reset();
-            runner_.close();
-            loop_->stop();
-        };
+        last_.stop();
+        const auto leave = [this] { loop_->stop(); };
         if (server_)
             server_->stop(leave);
         else
@@ -135,6 +156,8 @@ private:
                   {{"reason", why.message}});
         exit_code_ = 1;
         stopping_ = true;
+        engine_.close();
+        flow_.close();
         end();
     }
 
@@ -144,7 +167,6 @@ private:
     std::unique_ptr<Store> store_;
     Fd control_;
     LogStore logs_{config_.store_dir() / "logs", *loop_};
-    Worker work_{"work"};
     LogHub hub_{logs_};
     RunnerLink runner_{*loop_,
                        config_.runner_socket(),
@@ -156,21 +178,25 @@ private:
                            [this](const ipc::Ended& message) { flow_.ended(message); },
                        }};
     Keys keys_{*store_, runner_, clock_};
-    RunFlow flow_{{*loop_, clock_, *store_, logs_, hub_, runner_, work_, config_.env_name},
+    RunFlow flow_{{*loop_, clock_, *store_, logs_, hub_, runner_, run_work_, config_.env_name},
                   [this](RunId id) { run_ended(id); }};
     RunQueue queue_{*store_, clock_};
     Engine engine_{*loop_, queue_, flow_, config_.max_runs};
-    std::vector<Runtime> runtimes_ = host_runtimes();
-    std::size_t api_runtimes_ = runtimes_.size();
     ApiImpl api_{
-        {*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_, work_, runtimes_}};
+        {*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_, upload_work_}};
     Router router_;
     std::optional<Server> server_;
-    Timer grace_{*loop_, [this] { flow_.stop_all(); }};
-    bool recovered_ = false;
+    Timer grace_{*loop_, [this] { grace_is_over(); }};
+    Timer last_{*loop_, [this] { end(); }};  // recovery puts right what did not end in time
+    Timer keys_again_{*loop_, [this] { load_keys(); }};
+    bool loading_keys_ = false;
     bool stopping_ = false;
     bool ending_ = false;
     int exit_code_ = 0;
+    // Last, so that they are joined first: what they work on belongs to the parts above.
+    // Two, so that no upload holds up a run.
+    Worker run_work_{"run-work"};
+    Worker upload_work_{"upload-work"};
 };
 
 }  // namespace

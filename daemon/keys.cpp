@@ -47,7 +47,8 @@ void Keys::load(Done<void> done) {
             runner_.load_keys(std::move(keys), [this, done = std::move(done)](
                                                    Result<ipc::KeysLoaded> loaded) mutable {
                 if (!loaded) return done(pass_on(loaded));
-                if (!loaded->ok) return done(fail(FailureKind::unavailable, "{}", loaded->why));
+                // Asking again would not help: the root key is another one.
+                if (!loaded->ok) return done(fail(FailureKind::denied, "{}", loaded->why));
                 if (loaded->fresh.empty()) return done({});
                 store_.write(
                     [fresh = loaded->fresh,

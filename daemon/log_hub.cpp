@@ -1,15 +1,34 @@
 #include "daemon/log_hub.h"
 
+#include <iterator>
 #include <utility>
 
 namespace berth {
+namespace {
+
+constexpr std::int64_t kFollowedPage = 64;  // chunks; at most 4 MiB are in memory at once
+
+LogStore::Range range_of(const Run& run, std::uint64_t after, Time now) {
+    LogStore::Range range;
+    range.run = run.id;
+    range.from = run.created;
+    range.to = run.completed.value_or(now);
+    range.after = after;
+    return range;
+}
+
+}  // namespace
 
 struct LogHub::Follow {
     std::shared_ptr<LogFollower> follower;
-    std::uint64_t last = 0;         // the last piece it was given
-    bool live = false;              // what is stored has been read
-    std::vector<LogChunk> waiting;  // came meanwhile
-    std::optional<RunView> ended;   // came meanwhile
+    LogStore::Range range;      // what is to be read next
+    std::uint64_t last = 0;     // the last piece it was given
+    std::deque<LogChunk> page;  // read, not given yet
+    std::deque<LogChunk> came;  // was printed meanwhile
+    std::optional<RunView> ended;
+    bool reading = false;
+    bool all_read = false;
+    bool live = false;  // it has all there was: what comes is given at once
 
     void give(const LogChunk& chunk) {
         if (chunk.seq <= last || !follower) return;
@@ -19,37 +38,66 @@ struct LogHub::Follow {
 };
 
 FollowHandle LogHub::watch(RunId run, std::uint64_t after, std::shared_ptr<LogFollower> follower) {
+    // Those that have left are forgotten here: of a run that has ended, nobody else would.
+    std::erase_if(follows_, [](const auto& entry) { return entry.second.expired(); });
     auto follow = std::make_shared<Follow>();
     follow->follower = std::move(follower);
     follow->last = after;
     if (const auto found = unstored_.find(run); found != unstored_.end())
-        follow->waiting.assign(found->second.begin(), found->second.end());
+        follow->came.assign(found->second.begin(), found->second.end());
     follows_.emplace(run, follow);
     return follow;
 }
 
 void LogHub::begin(const FollowHandle& handle, const RunView& view, Time now) {
-    // Weak: a follower that has left ends its reading.
-    const std::weak_ptr<Follow> weak = std::static_pointer_cast<Follow>(handle);
-    const auto follow = weak.lock();
+    const auto follow = std::static_pointer_cast<Follow>(handle);
+    if (!follow->follower) return;
     // It had ended before we looked: all it printed is stored, nobody will call end().
     if (is_final(view.run.state)) follow->ended = view;
-    read(
-        view.run, follow->last, now,
-        [weak](std::vector<LogChunk> page) {
-            if (const auto reading = weak.lock())
-                for (const LogChunk& chunk : page)
-                    reading->give(chunk);
-        },
-        [weak](Result<void>) {
-            if (const auto reading = weak.lock()) catch_up(*reading);
-        });
+    follow->range = range_of(view.run, follow->last, now);
+    follow->range.limit = kFollowedPage;
+    // Weak: a follower that has left ends its reading.
+    follow->follower->on_room([this, weak = std::weak_ptr{follow}] {
+        if (const auto waiting = weak.lock()) pump(waiting);
+    });
+    pump(follow);
 }
 
-void LogHub::catch_up(Follow& follow) {
-    follow.live = true;
-    for (const LogChunk& chunk : std::exchange(follow.waiting, {}))
-        follow.give(chunk);
+// Gives what there is, as fast as it is taken; then reads on; then catches up.
+void LogHub::pump(const std::shared_ptr<Follow>& follow) {
+    if (follow->reading || follow->live) return;
+    for (;;) {
+        for (; !follow->page.empty(); follow->page.pop_front()) {
+            if (!follow->follower || !follow->follower->has_room()) return;
+            follow->give(follow->page.front());
+        }
+        if (!follow->all_read) return read_on(*follow, follow);
+        if (follow->came.empty()) break;
+        follow->page.swap(follow->came);
+    }
+    follow->live = true;
+    end_if_ended(*follow);
+}
+
+void LogHub::read_on(Follow& follow, const std::weak_ptr<Follow>& weak) {
+    follow.reading = true;
+    logs_.read(follow.range, [this, weak](Result<std::vector<LogChunk>> page) {
+        const auto reading = weak.lock();
+        if (!reading) return;
+        reading->reading = false;
+        // Without this page there would be a gap that nobody could see.
+        if (!page && reading->follower)
+            return std::exchange(reading->follower, {})->broken(page.error());
+        if (!page) return;
+        reading->all_read = static_cast<std::int64_t>(page->size()) < reading->range.limit;
+        if (!page->empty()) reading->range.after = page->back().seq;
+        reading->page.assign(std::make_move_iterator(page->begin()),
+                             std::make_move_iterator(page->end()));
+        pump(reading);
+    });
+}
+
+void LogHub::end_if_ended(Follow& follow) {
     if (follow.ended && follow.follower) std::exchange(follow.follower, {})->end(*follow.ended);
 }
 
@@ -65,7 +113,7 @@ void LogHub::publish(const LogChunk& chunk) {
         if (follow->live)
             follow->give(chunk);
         else
-            follow->waiting.push_back(chunk);
+            follow->came.push_back(chunk);
         ++it;
     }
 }
@@ -84,18 +132,13 @@ void LogHub::end(const RunView& run) {
         const auto follow = it->second.lock();
         if (!follow) continue;
         follow->ended = run;
-        if (follow->live) catch_up(*follow);
+        if (follow->live) end_if_ended(*follow);
     }
 }
 
 void LogHub::read(const Run& run, std::uint64_t after, Time now,
                   std::function<void(std::vector<LogChunk>)> more, Done<void> done) {
-    LogStore::Range range;
-    range.run = run.id;
-    range.from = run.created;
-    range.to = run.completed.value_or(now);
-    range.after = after;
-    read_page(range, std::move(more), std::move(done));
+    read_page(range_of(run, after, now), std::move(more), std::move(done));
 }
 
 void LogHub::read_page(LogStore::Range range, std::function<void(std::vector<LogChunk>)> more,

@@ -29,7 +29,10 @@ public:
     FollowHandle watch(RunId run, std::uint64_t after, std::shared_ptr<LogFollower> follower);
     void begin(const FollowHandle& handle, const RunView& view, Time now);
 
-    // All that is stored, page by page; then done. Used for following and reading.
+    // How many are known that follow or have followed, for tests.
+    std::size_t followers() const { return follows_.size(); }
+
+    // All that is stored, page by page; then done.
     void read(const Run& run, std::uint64_t after, Time now,
               std::function<void(std::vector<LogChunk>)> more, Done<void> done);
 
@@ -37,7 +40,9 @@ private:
     struct Follow;
     void read_page(LogStore::Range range, std::function<void(std::vector<LogChunk>)> more,
                    Done<void> done);
-    static void catch_up(Follow& follow);
+    void pump(const std::shared_ptr<Follow>& follow);
+    void read_on(Follow& follow, const std::weak_ptr<Follow>& weak);
+    static void end_if_ended(Follow& follow);
 
     LogStore& logs_;
     std::multimap<RunId, std::weak_ptr<Follow>> follows_;

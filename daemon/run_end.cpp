@@ -1,5 +1,6 @@
 #include "daemon/run_end.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/run_start.h"
@@ -19,6 +20,12 @@ std::string options_in(const Json& printed) {
     for (const auto& [name, value] : printed.items())
         if (value.is_array()) options[name] = value;
     return options.empty() ? "" : to_text(options);
+}
+
+// Attempts that were handed to the runner. Others began an attempt and were given
+// back with nothing run: they do not count.
+std::ptrdiff_t times_started(Db& db, RunId id) {
+    return std::ranges::count(list_run_events(db, id), RunState::starting, &RunEvent::state);
 }
 
 }  // namespace
@@ -67,27 +74,33 @@ Result<RunView> write_end(Db& db, const Run& run, const Outcome& outcome, RunEnd
     if (!release) return pass_on(release);
 
     const bool again = std::holds_alternative<Lost>(outcome) &&
-                       integration->on_lost == OnLost::retry && run.attempt < limits::kMaxAttempts;
+                       integration->on_lost == OnLost::retry &&
+                       times_started(db, run.id) < limits::kMaxAttempts;
     if (again) {
         auto moved = move_run(db, run.id, run.attempt, RunState::queued, describe(outcome), now);
         if (!moved) return pass_on(moved);
         return view_run(db, run.id);
     }
 
+    const By by{"run " + run.id.str(), now};
     Printed printed;
-    const Outcome judged =
+    Outcome judged =
         judge(outcome, run.mode, end.std_out.value_or(""), release->metadata_schema, printed);
+    if (!printed.metadata_patch.empty()) {
+        auto merged = merge_metadata(db, by, run.tenant_id, printed.metadata_patch);
+        if (!merged) judged = MetadataInvalid{merged.error().message};  // grown past its limit
+    }
     const RunState state = end_state(judged);
+    // The store could not be told when it began to run, but it has.
+    if (run.state == RunState::starting && !may_become(run.state, state)) {
+        auto ran = move_run(db, run.id, run.attempt, RunState::running, "noted at its end", now);
+        if (!ran) return pass_on(ran);
+    }
     if (!end.reason) end.reason = describe(judged);
     end.grants = grants_of(*integration);
     auto moved = move_run(db, run.id, run.attempt, state, *end.reason, now, end);
     if (!moved) return pass_on(moved);
 
-    const By by{"run " + run.id.str(), now};
-    if (state == RunState::succeeded && !printed.metadata_patch.empty()) {
-        auto merged = merge_metadata(db, by, run.tenant_id, printed.metadata_patch);
-        if (!merged) return pass_on(merged);
-    }
     if (state == RunState::succeeded && !printed.dynamic_configs.empty()) {
         auto set = set_dynamic_configs(db, by, run.tenant_id, printed.dynamic_configs);
         if (!set) return pass_on(set);

@@ -12,18 +12,30 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kStoreRetry = 500ms;  // a full disk heals by itself; we ask until it has
 
+bool heals(const Failure& why) {
+    return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
+}
+
 }  // namespace
+
+// Where a run is. Each stage is left in one direction only.
+enum class RunFlow::Stage {
+    preparing,    // until Start is sent: nothing of it has run
+    giving_back,  // it waits again
+    with_runner,
+    ended,  // its output and its end are being stored
+};
 
 struct RunFlow::Live {
     Live(Loop& loop, Run r, std::function<void()> on_retry)
         : run{std::move(r)}, retry{loop, std::move(on_retry)} {}
     Run run;
-    bool with_runner = false;        // Start was sent
-    bool cancelled = false;          // asked for
-    bool stopping = false;           // the daemon is being stopped
-    std::vector<LogChunk> unsent;    // printed, not with the log store yet
-    std::size_t storing = 0;         // appends the log store has not confirmed
-    std::optional<Outcome> outcome;  // it has ended
+    Stage stage = Stage::preparing;
+    std::optional<By> cancelled;   // by whom
+    bool stopping = false;         // the daemon is being stopped
+    std::vector<LogChunk> unsent;  // printed, not with the log store yet
+    std::size_t storing = 0;       // appends the log store has not confirmed
+    Outcome outcome;               // of Stage::ended
     RunEnd end;
     Time ended_at{};
     bool writing_end = false;
@@ -44,34 +56,66 @@ RunFlow::LivePtr RunFlow::find(std::int64_t run_id, int attempt) const {
 void RunFlow::launch(const Run& run) {
     auto live = std::make_shared<Live>(parts_.loop, run, [this, id = run.id] {
         const auto held = live_.find(id);
-        if (held == live_.end()) return;
-        const LivePtr keep = held->second;
-        flush(keep);
-        store_end(keep);
+        if (held != live_.end()) proceed(LivePtr{held->second});
     });
     live_[run.id] = live;
+    prepare(live);
+}
+
+// What the store could not do is tried again.
+void RunFlow::proceed(const LivePtr& live) {
+    switch (live->stage) {
+        case Stage::preparing: return prepare(live);
+        case Stage::giving_back: return give_back(live);
+        case Stage::with_runner:
+        case Stage::ended: flush(live); return store_end(live);
+    }
+}
+
+void RunFlow::prepare(const LivePtr& live) {
+    if (live->cancelled) return finish(live, Cancelled{}, {});
+    if (closed_) return give_back(live);
     parts_.store.write(
-        [id = run.id, now = parts_.clock.now()](Db& db) { return gather(db, id, now); },
+        [id = live->run.id, now = parts_.clock.now()](Db& db) { return gather(db, id, now); },
         [this, live, alive = alive_](Result<RunMaterial> material) {
             if (!*alive) return;
-            if (!material) return finish(live, SetupFailed{material.error().message, ENODATA}, {});
-            // The environment is put together off the loop: payloads can be large.
-            parts_.work.run([this, live, alive, environment = parts_.environment,
-                             held = std::make_shared<RunMaterial>(std::move(*material))] {
-                auto start = std::make_shared<Result<ipc::Start>>(make_start(*held, environment));
-                parts_.loop.post([this, live, alive, start] {
-                    if (!*alive) return;
-                    if (!*start)
-                        return finish(live, SetupFailed{start->error().message, EINVAL}, {});
-                    hand_over(live, std::move(**start));
-                });
+            if (material) return make(std::move(*material));
+            if (heals(material.error())) return not_prepared(live, material.error());
+            finish(live, SetupFailed{material.error().message, ENODATA}, {});
+        });
+}
+
+// The environment is put together off the loop: payloads can be large. What runs
+// there knows the run by its id: a Live, with its timer, dies on the loop alone.
+void RunFlow::make(RunMaterial material) {
+    auto held = std::make_shared<RunMaterial>(std::move(material));
+    parts_.work.run(
+        [this, alive = alive_, &loop = parts_.loop, environment = parts_.environment, held] {
+            auto start = std::make_shared<Result<ipc::Start>>(ipc::Start{});
+            try {
+                *start = make_start(*held, environment);
+            } catch (const std::exception& error) {  // the boundary of this run
+                *start = fail(FailureKind::invalid, "{}", error.what());
+            }
+            loop.post([this, alive, id = held->run.id.value, attempt = held->run.attempt, start] {
+                if (!*alive) return;
+                const LivePtr live = find(id, attempt);
+                if (!live) return;
+                if (!*start) return finish(live, SetupFailed{start->error().message, EINVAL}, {});
+                hand_over(live, std::move(**start));
             });
         });
 }
 
+void RunFlow::not_prepared(const LivePtr& live, const Failure& why) {
+    log_error("cannot prepare a run, trying again",
+              {{"run", live->run.id.str()}, {"reason", why.message}});
+    live->retry.start(kStoreRetry);
+}
+
 void RunFlow::hand_over(const LivePtr& live, ipc::Start start) {
     if (live->cancelled) return finish(live, Cancelled{}, {});
-    if (!parts_.runner.ready()) return give_back(live);
+    if (closed_ || !parts_.runner.ready()) return give_back(live);
     auto held = std::make_shared<ipc::Start>(std::move(start));
     parts_.store.write(
         [run = live->run, now = parts_.clock.now()](Db& db) {
@@ -79,26 +123,40 @@ void RunFlow::hand_over(const LivePtr& live, ipc::Start start) {
         },
         [this, live, held, alive = alive_](Result<Run> moved) {
             if (!*alive) return;
-            if (!moved) return finish(live, Lost{moved.error().message}, {});
-            live->run = std::move(*moved);
-            if (live->cancelled) return finish(live, Cancelled{}, {});
-            live->with_runner = true;
-            parts_.runner.start(*held);
+            if (moved) {
+                live->run = std::move(*moved);
+                return send(live, *held);
+            }
+            if (heals(moved.error())) return not_prepared(live, moved.error());
+            finish(live, Lost{moved.error().message}, {});
         });
 }
 
-// The runner is being restarted: nothing has run yet, so the run waits again.
+// The last moment to think better of it: after this something may have run.
+void RunFlow::send(const LivePtr& live, const ipc::Start& start) {
+    if (live->cancelled) return finish(live, Cancelled{}, {});
+    if (closed_ || !parts_.runner.ready()) return give_back(live);
+    live->stage = Stage::with_runner;
+    parts_.runner.start(start);
+}
+
+// The runner, or we, are being restarted: nothing has run yet, so the run waits again.
 void RunFlow::give_back(const LivePtr& live) {
+    live->stage = Stage::giving_back;
+    const char* why = closed_ ? "the daemon is being stopped" : "the runner was not there";
     parts_.store.write(
-        [run = live->run, now = parts_.clock.now()](Db& db) {
-            return move_run(db, run.id, run.attempt, RunState::queued, "the runner was not there",
-                            now);
+        [run = live->run, why, now = parts_.clock.now()](Db& db) {
+            return move_run(db, run.id, run.attempt, RunState::queued, why, now);
         },
         [this, live, alive = alive_](Result<Run> moved) {
             if (!*alive) return;
+            if (!moved && heals(moved.error())) return live->retry.start(kStoreRetry);
             if (!moved) return finish(live, Lost{moved.error().message}, {});
-            live_.erase(live->run.id);
-            ended_(live->run.id);
+            const RunId id = live->run.id;
+            live_.erase(id);
+            if (live->cancelled)
+                return cancel_waiting(*live->cancelled, id, [](Result<RunView>) {});
+            ended_(id);
         });
 }
 
@@ -179,18 +237,19 @@ void RunFlow::ended(const ipc::Ended& message) {
     end.std_out = message.std_out;
     end.usage = Usage{message.user_us, message.system_us, message.max_rss_bytes, message.log_bytes};
     Outcome outcome = outcome_of(message);
-    if (live->stopping && std::holds_alternative<Cancelled>(outcome))
+    if (live->stopping && !live->cancelled && std::holds_alternative<Cancelled>(outcome))
         outcome = Lost{"the daemon was stopped while it ran"};
     finish(live, outcome, end);
 }
 
 void RunFlow::all_lost(const std::string& why) {
     for (const auto& [id, live] : std::map{live_})
-        if (live->with_runner) finish(live, Lost{why}, {});
+        if (live->stage == Stage::with_runner) finish(live, Lost{why}, {});
 }
 
 void RunFlow::finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end) {
-    if (live->outcome) return;
+    if (live->stage == Stage::ended) return;
+    live->stage = Stage::ended;
     live->outcome = outcome;
     live->end = end;
     live->ended_at = parts_.clock.now();
@@ -200,30 +259,27 @@ void RunFlow::finish(const LivePtr& live, const Outcome& outcome, const RunEnd& 
 // The end is written when all output is stored: who sees a final state finds the
 // whole log.
 void RunFlow::store_end(const LivePtr& live) {
-    if (!live->outcome || live->writing_end || live->storing > 0 || !live->unsent.empty()) return;
+    if (live->stage != Stage::ended || live->writing_end || live->storing > 0 ||
+        !live->unsent.empty())
+        return;
     live->writing_end = true;
     parts_.store.write(
-        [run = live->run, outcome = *live->outcome, end = live->end,
+        [run = live->run, outcome = live->outcome, end = live->end,
          at = live->ended_at](Db& db) -> Result<RunView> {
             // What `live` knows may be older than the store: the writes were queued.
             auto now = get_run(db, run.id);
             if (!now) return pass_on(now);
-            if (now->attempt != run.attempt)
-                return fail(FailureKind::conflict, "run '{}' has a later attempt", run.id.str());
+            // Somebody else has ended it, or begun a later attempt: theirs stands.
+            if (is_final(now->state) || now->attempt != run.attempt) return view_run(db, run.id);
             return write_end(db, *now, outcome, end, at);
         },
         [this, live, alive = alive_](Result<RunView> view) {
             if (!*alive) return;
             live->writing_end = false;
             if (view) return let_go(live, *view);
-            const bool heals = view.error().kind == FailureKind::unavailable ||
-                               view.error().kind == FailureKind::busy;
-            log_error("cannot record the end of a run",
+            log_error("cannot record the end of a run, trying again",
                       {{"run", live->run.id.str()}, {"reason", view.error().message}});
-            if (heals) return live->retry.start(kStoreRetry);
-            // Refused for good: somebody else has ended this attempt.
-            live_.erase(live->run.id);
-            ended_(live->run.id);
+            live->retry.start(kStoreRetry);
         });
 }
 
@@ -237,18 +293,59 @@ void RunFlow::let_go(const LivePtr& live, const RunView& view) {
     ended_(view.run.id);
 }
 
-bool RunFlow::cancel(RunId run) {
-    const auto found = live_.find(run);
-    if (found == live_.end() || found->second->outcome) return false;
-    found->second->cancelled = true;
-    if (found->second->with_runner) parts_.runner.cancel(run.value, found->second->run.attempt);
-    return true;
+void RunFlow::cancel(const By& by, RunId id, Done<RunView> done) {
+    const auto found = live_.find(id);
+    if (found == live_.end()) return cancel_waiting(by, id, std::move(done));
+    const LivePtr live = found->second;
+    const bool late = live->stage == Stage::ended;
+    if (!late) {
+        live->cancelled = by;
+        if (live->stage == Stage::with_runner) parts_.runner.cancel(id.value, live->run.attempt);
+    }
+    parts_.store.read(
+        [id, late, outcome = live->outcome](Db& db) -> Result<RunView> {
+            if (!late) return view_run(db, id);
+            return fail(FailureKind::conflict, "run '{}' has ended already: {}", id.str(),
+                        describe(outcome));
+        },
+        std::move(done));
+}
+
+// Not in our hands: final, or waiting again in the queue.
+void RunFlow::cancel_waiting(const By& by, RunId id, Done<RunView> done) {
+    parts_.store.write(
+        [by, id](Db& db) -> Result<RunView> {
+            auto run = get_run(db, id);
+            if (!run) return pass_on(run);
+            if (is_final(run->state))
+                return fail(FailureKind::conflict, "run '{}' has ended already: {}", id.str(),
+                            to_string(run->state));
+            auto moved = move_run(db, id, run->attempt, RunState::cancelled,
+                                  "cancelled by " + by.actor, by.now);
+            if (!moved) return pass_on(moved);
+            return view_run(db, id);
+        },
+        [this, id, alive = alive_, done = std::move(done)](Result<RunView> view) mutable {
+            if (!*alive) return;
+            if (view) parts_.hub.end(*view);
+            ended_(id);  // its tenant's other triggers may run now
+            done(std::move(view));
+        });
+}
+
+void RunFlow::close() {
+    closed_ = true;
+    for (const auto& [id, live] : std::map{live_})
+        if (live->stage == Stage::preparing && live->retry.armed()) {
+            live->retry.stop();
+            proceed(live);
+        }
 }
 
 void RunFlow::stop_all() {
     for (const auto& [id, live] : std::map{live_}) {
         live->stopping = true;
-        cancel(id);
+        if (live->stage == Stage::with_runner) parts_.runner.cancel(id.value, live->run.attempt);
     }
 }
 

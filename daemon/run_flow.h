@@ -14,6 +14,7 @@
 #include "daemon/run_start.h"
 #include "daemon/runner_link.h"
 #include "scheduler/ports.h"
+#include "store/audit.h"
 #include "store/logs.h"
 #include "store/runs.h"
 #include "store/store.h"
@@ -46,20 +47,30 @@ public:
     // The runner is gone, and every run with it.
     void all_lost(const std::string& why);
 
-    // Ends a run that lives here; false when it does not.
-    bool cancel(RunId run);
-    // The daemon is being stopped: what is still running now is lost.
+    // Ends a run, wherever it is: conflict when it has ended already.
+    void cancel(const By& by, RunId run, Done<RunView> done);
+
+    // The daemon is being stopped: nothing more is handed over, it waits again.
+    void close();
+    // What is still running now is lost.
     void stop_all();
 
     std::size_t live() const { return live_.size(); }
 
 private:
+    enum class Stage;
     struct Live;
     using LivePtr = std::shared_ptr<Live>;
 
     LivePtr find(std::int64_t run_id, int attempt) const;
+    void proceed(const LivePtr& live);
+    void prepare(const LivePtr& live);
+    void make(RunMaterial material);
     void hand_over(const LivePtr& live, ipc::Start start);
+    void send(const LivePtr& live, const ipc::Start& start);
     void give_back(const LivePtr& live);
+    void not_prepared(const LivePtr& live, const Failure& why);
+    void cancel_waiting(const By& by, RunId run, Done<RunView> done);
     void flush(const LivePtr& live);
     void finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end);
     void store_end(const LivePtr& live);
@@ -71,6 +82,7 @@ private:
     std::map<RunId, LivePtr> live_;
     std::size_t unstored_bytes_ = 0;  // of output that the log store has not confirmed
     bool throttled_ = false;
+    bool closed_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -13,20 +13,17 @@
 namespace berth {
 namespace {
 
-// How many waiting tenants are looked at for one place; those of paused
-// integrations among them are passed over.
-constexpr int kLookedAt = 1000;
+// How many ready tenants are looked at, beyond the places that are free: one whose
+// run cannot be begun must not hold up those behind it.
+constexpr int kSpare = 100;
 
-std::vector<WaitingTenant> waiting_tenants(Db& db) {
+std::vector<WaitingTenant> waiting_tenants(Db& db, int most) {
     std::vector<WaitingTenant> waiting;
-    for (const TenantId id : tenants_ready(db, kLookedAt)) {
-        auto tenant = get_tenant(db, id);
-        const auto oldest = list_waiting_triggers(db, id, 1);
-        if (!tenant || oldest.empty()) continue;
-        auto integration = get_integration(db, tenant->integration_id);
-        if (!integration) continue;
-        waiting.push_back({id, integration->id, oldest.front().created,
-                           integration->paused || integration->archived});
+    for (const TenantId id : tenants_ready(db, most)) {
+        const auto tenant = get_tenant(db, id);
+        const auto since = waiting_since(db, id);
+        if (!tenant || !since) continue;
+        waiting.push_back({id, tenant->integration_id, *since, /*held=*/false});
     }
     return waiting;
 }
@@ -39,8 +36,8 @@ Result<Run> begin(Db& db, TenantId id, Time now) {
     if (!integration) return pass_on(integration);
     auto release = release_for(db, *tenant, *integration);
     if (!release) return pass_on(release);
-    const auto bundle = next_bundle(list_waiting_triggers(
-        db, id, static_cast<std::int64_t>(limits::kWaitingTriggersPerTenant)));
+    const auto bundle =
+        next_bundle(bundle_candidates(db, id, static_cast<std::int64_t>(limits::kTriggersPerRun)));
     if (!bundle)
         return fail(FailureKind::conflict, "tenant '{}' has nothing waiting", tenant->name);
     auto run = begin_run(db, id, release->id, bundle->mode, bundle->triggers, now);
@@ -56,8 +53,9 @@ std::vector<Run> begin_all(Db& db, int places, Time now) {
         auto moved = move_run(db, run.id, run.attempt, RunState::preparing, "", now);
         if (moved) begun.push_back(std::move(*moved));
     }
-    for (const TenantId id :
-         pick_startable(waiting_tenants(db), places - static_cast<int>(begun.size()))) {
+    const int look_at = places - static_cast<int>(begun.size()) + kSpare;
+    for (const TenantId id : pick_startable(waiting_tenants(db, look_at), look_at)) {
+        if (static_cast<int>(begun.size()) >= places) break;
         auto run = begin(db, id, now);
         if (run)
             begun.push_back(std::move(*run));

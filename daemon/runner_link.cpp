@@ -41,6 +41,7 @@ void RunnerLink::connect() {
                 },
                 [this](std::string why) { lost(std::move(why)); },
             });
+        if (paused_) channel_->pause();
     } catch (const SystemError& error) {
         last_why_ = error.what();
         again_.start(backoff_);
@@ -63,7 +64,7 @@ void RunnerLink::lost(std::string why) {
     log_error("the connection to berth-runner has ended", {{"reason", why}});
     last_why_ = std::move(why);
     hello_.reset();
-    keys_loaded_ = false;
+    keys_loaded_ = keys_fresh_ = false;
     // The channel is calling us: it dies on a later turn.
     loop_.later([channel = std::shared_ptr<ipc::Channel>{std::move(channel_)}] {});
     if (loading_) loading_(fail(FailureKind::unavailable, "{}", gone()));
@@ -113,10 +114,12 @@ void RunnerLink::cancel(std::int64_t run_id, int attempt) {
 }
 
 void RunnerLink::pause() {
+    paused_ = true;
     if (channel_) channel_->pause();
 }
 
 void RunnerLink::resume() {
+    paused_ = false;
     if (channel_) channel_->resume();
 }
 
@@ -126,6 +129,10 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
     switch (type) {
         case hello:
             good = with<ipc::RunnerHello>(payload, [this](ipc::RunnerHello message) {
+                if (message.protocol != ipc::kRunnerProtocol)
+                    return log_error(
+                        "berth-runner is of another release, nothing can run",
+                        {{"its_protocol", message.protocol}, {"ours", ipc::kRunnerProtocol}});
                 backoff_ = kFirstBackoff;
                 hello_ = message;
                 events_.on_hello(message);
@@ -134,6 +141,7 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
         case keys_loaded:
             good = loading_ && with<ipc::KeysLoaded>(payload, [this](ipc::KeysLoaded message) {
                        keys_loaded_ = message.ok && message.fresh.empty();
+                       keys_fresh_ = message.ok && !message.fresh.empty();
                        loading_(std::move(message));
                    });
             break;

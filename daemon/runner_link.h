@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/callback.h"
 #include "base/error.h"
@@ -36,7 +37,7 @@ public:
     // Answers come on the loop; `unavailable` when the runner goes away first.
     void load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoaded>)> done);
     // Fresh keys were stored: from now on they may be used.
-    void fresh_keys_stored() { keys_loaded_ = channel_ != nullptr; }
+    void fresh_keys_stored() { keys_loaded_ = std::exchange(keys_fresh_, false); }
     void new_data_key(ipc::Scope scope, std::uint32_t key_id,
                       Callback<void(Result<ipc::DataKey>)> done);
     void seal(ipc::WrappedKey data_key, ipc::FieldRef where, Secret plaintext,
@@ -73,6 +74,8 @@ private:
     Timer again_;
     std::chrono::milliseconds backoff_{20};
     bool keys_loaded_ = false;
+    bool keys_fresh_ = false;  // this runner has keys that are not stored yet
+    bool paused_ = false;
     bool closed_ = false;
 };
 

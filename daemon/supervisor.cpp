@@ -28,7 +28,7 @@ constexpr int kListenFd = 3;  // as systemd's socket activation hands it over
 constexpr int kConfigFd = 4;
 constexpr auto kFirstBackoff = 50ms;
 constexpr auto kMaxBackoff = 5'000ms;
-constexpr auto kStopTime = 20s;  // for berthd beyond its own stop_grace
+constexpr auto kStopTime = 30s;  // for berthd beyond its own stop_grace
 
 // One program that is to be there as long as we are. Thread: loop.
 class Kept {

@@ -144,6 +144,14 @@ struct Trigger {
     Time created{};
 };
 
+// What the choice of a bundle needs of a trigger: no payload.
+struct WaitingTrigger {
+    TriggerId id;
+    TriggerSource source = TriggerSource::api;
+    RunMode mode = RunMode::normal;
+    std::uint64_t body_bytes = 0;
+};
+
 // What a run used, on its record.
 struct Usage {
     std::int64_t user_us = 0;

@@ -6,19 +6,19 @@
 
 namespace berth {
 
-std::optional<Bundle> next_bundle(std::span<const Trigger> waiting) {
+std::optional<Bundle> next_bundle(std::span<const WaitingTrigger> waiting) {
     if (waiting.empty()) return {};
-    const auto is_cron = [](const Trigger& t) { return t.source == TriggerSource::cron; };
+    const auto is_cron = [](const WaitingTrigger& t) { return t.source == TriggerSource::cron; };
     const bool crons = std::ranges::any_of(waiting, is_cron);
     const bool inits = !crons && waiting.front().mode == RunMode::init;
 
     Bundle bundle;
     bool all_webhooks = true;
-    std::size_t body_bytes = 0;  // they become files in the sandbox
-    for (const Trigger& trigger : waiting) {
+    std::uint64_t body_bytes = 0;  // they become files in the sandbox
+    for (const WaitingTrigger& trigger : waiting) {
         if (is_cron(trigger) != crons) continue;
         if (!crons && (trigger.mode == RunMode::init) != inits) continue;
-        body_bytes += trigger.body.size();
+        body_bytes += trigger.body_bytes;
         const bool full = bundle.triggers.size() == limits::kTriggersPerRun ||
                           body_bytes > limits::kTriggerFilesBytes;
         if (full && !bundle.triggers.empty()) break;

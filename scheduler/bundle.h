@@ -20,6 +20,6 @@ struct Bundle {
 // Of the rest the oldest decides: an init run takes only inits, any other run
 // takes all that are not init. Nothing when nothing waits. At most
 // limits::kTriggersPerRun and limits::kTriggerFilesBytes; the rest waits for the run after.
-std::optional<Bundle> next_bundle(std::span<const Trigger> waiting);
+std::optional<Bundle> next_bundle(std::span<const WaitingTrigger> waiting);
 
 }  // namespace berth

@@ -104,6 +104,26 @@ std::vector<Trigger> list_waiting_triggers(Db& db, TenantId tenant, std::int64_t
         read_trigger);
 }
 
+std::vector<WaitingTrigger> bundle_candidates(Db& db, TenantId tenant, std::int64_t of_each) {
+    constexpr std::string_view kOldest =
+        "select * from (select seq, id, source, mode, length(body) from triggers"
+        " where tenant_id = $1 and run_id is null and {} order by seq limit $2) as {}";
+    const auto sql = fmt::format(
+        "{} union all {} union all {} order by 1", fmt::format(kOldest, "source = 'cron'", "crons"),
+        fmt::format(kOldest, "source <> 'cron' and mode = 'init'", "inits"),
+        fmt::format(kOldest, "source <> 'cron' and mode <> 'init'", "rest"));
+    return read_rows(db.query(sql, {tenant, of_each}), [](const Row& row) {
+        Columns c{row};
+        c.integer();  // its place in the order
+        WaitingTrigger waiting;
+        waiting.id = {c.text()};
+        waiting.source = c.word(parse_trigger_source);
+        waiting.mode = c.word(parse_run_mode);
+        waiting.body_bytes = static_cast<std::uint64_t>(c.integer());
+        return waiting;
+    });
+}
+
 std::vector<Trigger> triggers_of_run(Db& db, RunId run) {
     return read_rows(db.query(fmt::format("{} where run_id = $1 order by seq", kSelect), {run}),
                      read_trigger);
@@ -113,11 +133,22 @@ std::vector<TenantId> tenants_ready(Db& db, std::int64_t limit) {
     return read_rows(
         db.query("select waiting.tenant_id from waiting"
                  " join tenants on tenants.id = waiting.tenant_id"
-                 " where tenants.archived = 0 and not exists (select 1 from runs"
+                 " join integrations on integrations.id = tenants.integration_id"
+                 " where tenants.archived = 0 and integrations.archived = 0"
+                 " and integrations.paused = 0 and not exists (select 1 from runs"
                  "  where runs.tenant_id = waiting.tenant_id and runs.completed is null)"
                  " order by oldest_seq limit $1",
                  {limit}),
         [](const Row& row) { return TenantId{row.integer(0)}; });
+}
+
+std::optional<Time> waiting_since(Db& db, TenantId tenant) {
+    const auto row = db.one(
+        "select created from triggers where seq ="
+        " (select oldest_seq from waiting where waiting.tenant_id = $1)",
+        {tenant});
+    if (!row) return {};
+    return Columns{*row}.time();
 }
 
 }  // namespace berth

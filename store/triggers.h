@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -18,10 +19,15 @@ Result<Trigger> get_trigger(Db& db, const TriggerId& id);
 
 // In the order of their acceptance, without a run yet.
 std::vector<Trigger> list_waiting_triggers(Db& db, TenantId tenant, std::int64_t limit);
+// What a bundle is chosen from, without the payloads: the oldest `of_each` of the
+// crons, of the inits and of all others, in the order of their acceptance.
+std::vector<WaitingTrigger> bundle_candidates(Db& db, TenantId tenant, std::int64_t of_each);
 std::vector<Trigger> triggers_of_run(Db& db, RunId run);
 
 // Tenants that have waiting triggers and no live run, the longest waiting first.
-// Archived tenants are left out.
+// Archived tenants, and those of archived or paused integrations, are left out.
 std::vector<TenantId> tenants_ready(Db& db, std::int64_t limit);
+// When the oldest of its waiting triggers was accepted.
+std::optional<Time> waiting_since(Db& db, TenantId tenant);
 
 }  // namespace berth

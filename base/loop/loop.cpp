@@ -21,6 +21,12 @@ Loop::Loop() {
 }
 
 Loop::~Loop() {
+    // What was posted and never ran may own handles: it goes while they can be closed.
+    for (bool more = true; more;) {
+        std::vector<std::function<void()>> dropped;
+        posted_.with([&](auto& waiting) { dropped.swap(waiting); });
+        more = !dropped.empty();
+    }
     uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
     uv_run(&loop_, UV_RUN_DEFAULT);  // the close callbacks of all owners that are gone
     BERTH_ASSERT(uv_loop_close(&loop_) == 0);

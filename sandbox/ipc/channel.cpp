@@ -39,6 +39,8 @@ std::optional<Assembler::Message> Assembler::add(std::string_view packet) {
     type_ = header.type;
     total_ = header.total;
     if (partial_.size() + packet.size() > total_) return broken("a message is longer than it says");
+    // Once for most messages; an announcement alone does not take all it says.
+    if (partial_.empty()) partial_.reserve(std::min<std::size_t>(total_, limits::MiB));
     partial_ += packet;
     open_ = header.more != 0;
     if (open_) return {};
@@ -62,7 +64,7 @@ Channel::Channel(Loop& loop, Fd connected, Events events)
 }
 
 void Channel::send(MessageType type, std::string payload) {
-    if (closed_) return;
+    if (closed_ || !write_error_.empty()) return;
     const std::string_view all{payload};
     std::size_t at = 0;
     do {
@@ -87,7 +89,7 @@ void Channel::on_drained(std::size_t level, std::function<void()> drained) {
 }
 
 void Channel::pause() {
-    paused_ = true;
+    paused_ = write_error_.empty();  // else its end is still to be read
     update_wanted();
 }
 
@@ -113,6 +115,7 @@ void Channel::read_some() {
         header.msg_iovlen = 1;
         const ssize_t n = ::recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+        if (n == 0 && !write_error_.empty()) return close(write_error_);
         if (n <= 0) return close(n == 0 ? "the other end has closed" : std::strerror(errno));
         if ((header.msg_flags & MSG_TRUNC) != 0) return close("a frame is over the size limit");
         auto message = assembler_.add({buffer.data(), static_cast<std::size_t>(n)});
@@ -138,6 +141,10 @@ void Channel::write_some() {
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
         if (n < 0) {
             // Told by the read side, on its own turn: the caller is not re-entered here.
+            // It finds the end of the socket, after what the peer had sent.
+            write_error_ = std::strerror(errno);
+            ::shutdown(fd_.get(), SHUT_RDWR);
+            paused_ = false;
             queue_.clear();
             queued_bytes_ = 0;
             break;

@@ -97,6 +97,7 @@ private:
     std::size_t drain_level_ = 0;
     std::function<void()> drained_;
     bool above_level_ = false;
+    std::string write_error_;  // nothing can be sent any more
     bool paused_ = false;
     bool closed_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -8,22 +8,26 @@ using namespace berth;
 
 namespace {
 
-Trigger trigger(std::string id, TriggerSource source, RunMode mode) {
-    Trigger t;
+WaitingTrigger trigger(std::string id, TriggerSource source, RunMode mode) {
+    WaitingTrigger t;
     t.id = {std::move(id)};
     t.source = source;
     t.mode = mode;
     return t;
 }
-Trigger api(std::string id) { return trigger(std::move(id), TriggerSource::api, RunMode::normal); }
-Trigger manual(std::string id) {
+WaitingTrigger api(std::string id) {
+    return trigger(std::move(id), TriggerSource::api, RunMode::normal);
+}
+WaitingTrigger manual(std::string id) {
     return trigger(std::move(id), TriggerSource::manual, RunMode::normal);
 }
-Trigger init(std::string id) { return trigger(std::move(id), TriggerSource::api, RunMode::init); }
-Trigger cron(std::string id) {
+WaitingTrigger init(std::string id) {
+    return trigger(std::move(id), TriggerSource::api, RunMode::init);
+}
+WaitingTrigger cron(std::string id) {
     return trigger(std::move(id), TriggerSource::cron, RunMode::normal);
 }
-Trigger hook(std::string id) {
+WaitingTrigger hook(std::string id) {
     return trigger(std::move(id), TriggerSource::webhook, RunMode::webhook);
 }
 std::vector<std::string> ids(const Bundle& bundle) {
@@ -77,7 +81,7 @@ TEST_CASE("an init run takes only inits, and a normal run takes none", "[schedul
 }
 
 TEST_CASE("a bundle has a limit and leaves the rest waiting", "[scheduler]") {
-    std::vector<Trigger> waiting;
+    std::vector<WaitingTrigger> waiting;
     for (std::size_t i = 0; i < limits::kTriggersPerRun + 5; ++i)
         waiting.push_back(api(std::to_string(i)));
     const auto bundle = next_bundle(waiting);
@@ -87,15 +91,15 @@ TEST_CASE("a bundle has a limit and leaves the rest waiting", "[scheduler]") {
 }
 
 TEST_CASE("a bundle's payload files have a limit, but one trigger always runs", "[scheduler]") {
-    std::vector<Trigger> waiting;
+    std::vector<WaitingTrigger> waiting;
     for (int i = 0; i < 3; ++i) {
         waiting.push_back(api(std::to_string(i)));
-        waiting.back().body.assign(limits::kTriggerFilesBytes / 2, 'x');
+        waiting.back().body_bytes = limits::kTriggerFilesBytes / 2;
     }
     const auto two = next_bundle(waiting);
     REQUIRE(two);
     CHECK(ids(*two) == Ids{"0", "1"});
-    waiting[0].body.assign(limits::kTriggerFilesBytes + 1, 'x');
+    waiting[0].body_bytes = limits::kTriggerFilesBytes + 1;
     const auto one = next_bundle(waiting);
     REQUIRE(one);
     CHECK(ids(*one) == Ids{"0"});
