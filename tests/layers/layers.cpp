@@ -67,7 +67,7 @@ constexpr std::array kMayOpen{string_view{"vault/"}, string_view{"sandbox/runner
 constexpr std::array kHeavyHeaders{
     string_view{"nlohmann/json.hpp"}, string_view{"yaml-cpp/"}, string_view{"sqlite3.h"},
     string_view{"openssl/"},          string_view{"CLI/"},      string_view{"spdlog/"},
-    string_view{"valijson/"},         string_view{"archive.h"}, string_view{"regex"}};
+    string_view{"archive.h"},         string_view{"regex"}};
 
 // Headers there are seen by few files.
 constexpr std::array kCompiledOnce{string_view{"tests/"}, string_view{"bench/"}};
