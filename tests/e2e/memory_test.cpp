@@ -110,3 +110,40 @@ TEST_CASE("neither berthd nor the runner holds a secret once it was handed on", 
         CHECK(copies_in(pid, program).copies > 0);
     }
 }
+
+TEST_CASE("a run finds nothing of the secrets of another run that is live", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const std::string canary = "canary-" + berth::to_hex(berth::random_bytes(24));
+    daemon.must("POST", "/v2/connectors", {{"name", "shop"}});
+    const auto holder = daemon.install(
+        "holder",
+        {{"PANDIUM.yaml", manifest("echo $PAN_SEC_SHOP_TOKEN > /tmp/t; cp /tmp/t /dev/shm/t; "
+                                   "cp /tmp/t /work/t; sleep 300")}},
+        {{"connectors", {{{"name", "shop"}}}}});
+    daemon.must("PUT", fmt::format("/v2/tenants/{}/connectors/shop/connection", holder.tenant),
+                {{"secrets", {{"token", canary}}}});
+    daemon.sync(holder.tenant);
+    // Its sleep is in the sandbox once the secret is in all three folders.
+    REQUIRE(eventually([&] {
+        for (const pid_t pid : daemon.sandboxed_processes()) {
+            std::ifstream file{fmt::format("/proc/{}/comm", pid)};
+            std::string name;
+            if (file >> name && name == "sleep") return true;
+        }
+        return false;
+    }));
+
+    // Brackets, so that the search does not find itself.
+    const auto seeker = daemon.install(
+        "seeker", {{"PANDIUM.yaml",
+                    manifest("grep -rlas '[c]anary-' /tmp /work /dev/shm /app/.. --exclude-dir=usr "
+                             "--exclude-dir=proc; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | "
+                             "grep -ac '[c]anary-'; ls -d /proc/[0-9]* | wc -l")}});
+    const json run = daemon.run(seeker.tenant);
+    const auto out = daemon.run_log(run["id"], "stdout");
+    INFO(out << daemon.run_log(run["id"]));
+    CHECK(run["state"] == "succeeded");
+    CHECK(out.starts_with("0\n"));  // no file, and no line of any process
+    CHECK(berth::to_number<int>(berth::trim(out.substr(2))).value_or(99) < 8);
+}

@@ -57,6 +57,18 @@ TEST_CASE("folders of /proc that tell of the host's devices and load are empty",
     CHECK(launcher.said({"writable", "/proc/net"}).rfind("0 of ", 0) == 0);
 }
 
+TEST_CASE("Landlock refuses what the file's owner could write", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    if (launcher.hello.landlock_abi == 0) {
+        WARN("skipped: this kernel has no Landlock");
+        return;
+    }
+    // Files of the script itself, on a mount that is writable.
+    for (const char* path : {"/proc/self/comm", "/proc/self/oom_score_adj"})
+        CHECK(launcher.said({"overwrite", path}) == "EACCES\n");
+}
+
 TEST_CASE("the runtime cannot be overwritten through /proc", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
