@@ -18,9 +18,8 @@ class Callback<void(Args...)> {
 public:
     Callback() noexcept = default;
     template <typename F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, Callback> &&
-                 std::is_invocable_v<F&, Args...>)
-    Callback(F&& f)  // NOLINT(bugprone-forwarding-reference-overload): constrained above
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Callback> && std::is_invocable_v<F&, Args...>)
+        Callback(F&& f)  // NOLINT(bugprone-forwarding-reference-overload): constrained above
         : call_{std::make_unique<Held<std::decay_t<F>>>(std::forward<F>(f))} {}
 
     explicit operator bool() const noexcept { return call_ != nullptr; }

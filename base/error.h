@@ -66,7 +66,8 @@ class [[nodiscard]] Result : public tl::expected<T, Failure> {
 
 template <typename... Args>
 tl::unexpected<Failure> fail(FailureKind kind, fmt::format_string<Args...> what, Args&&... args) {
-    return tl::unexpected<Failure>{Failure{kind, fmt::format(what, std::forward<Args>(args)...), {}}};
+    return tl::unexpected<Failure>{
+        Failure{kind, fmt::format(what, std::forward<Args>(args)...), {}}};
 }
 
 // As fail(), for a refusal that belongs to one field or place.

@@ -110,7 +110,7 @@ root_key = {key}
 
 # Whether another version of the runtime may be used than the manifest's base asks
 # for. The release says so.
-# allow_near_runtime = yes
+# allow_near_runtime = no
 
 # How long live runs may end by themselves when Berth is stopped.
 # stop_grace_seconds = 10

@@ -25,7 +25,7 @@ public:
     // `on_bytes` for what arrives; an empty view means the other end has closed
     // or the connection broke, and nothing follows it.
     void read(std::function<void(std::string_view)> on_bytes);
-    void pause();   // leaves what arrives in the kernel
+    void pause();  // leaves what arrives in the kernel
     void resume();
     // Takes the bytes; `done(false)` when the connection broke first.
     void write(std::string bytes, Callback<void(bool)> done);
@@ -53,11 +53,12 @@ class Listener {
 public:
     // Binds and listens at `path`. A socket file left by a process that is gone is
     // replaced; one that somebody answers on is FailureKind::conflict.
-    static Result<Fd> bind(const std::filesystem::path& path, unsigned mode, int type = SOCK_STREAM);
+    static Result<Fd> bind(const std::filesystem::path& path, unsigned mode,
+                           int type = SOCK_STREAM);
 
     Listener(Loop& loop, Fd listening, std::function<void(Fd)> on_connection);
 
-    void pause();   // stops accepting; connections wait in the kernel's queue
+    void pause();  // stops accepting; connections wait in the kernel's queue
     void resume();
 
 private:
