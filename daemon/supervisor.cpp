@@ -12,6 +12,7 @@
 #include <array>
 #include <memory>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop/child.h"
@@ -28,17 +29,21 @@ constexpr int kListenFd = 3;  // as systemd's socket activation hands it over
 constexpr int kConfigFd = 4;
 constexpr auto kFirstBackoff = 50ms;
 constexpr auto kMaxBackoff = 5'000ms;
-constexpr auto kStopTime = 30s;  // for berthd beyond its own stop_grace
+constexpr auto kLivedWell = 10s;  // after so long an end is not part of a row of them
+constexpr auto kStopTime = 30s;   // for each; for berthd beyond its own stop_grace
 
 // One program that is to be there as long as we are. Thread: loop.
 class Kept {
 public:
-    Kept(Loop& loop, std::string name, ChildOptions options)
-        : loop_{loop}, name_{std::move(name)}, options_{std::move(options)}, again_{loop, [this] {
-                                                                                        start();
-                                                                                    }} {}
+    Kept(Loop& loop, const Clock& clock, std::string name, ChildOptions options)
+        : loop_{loop},
+          clock_{clock},
+          name_{std::move(name)},
+          options_{std::move(options)},
+          again_{loop, [this] { start(); }} {}
 
     void start() {
+        started_ = clock_.steady();
         try {
             child_ =
                 std::make_unique<Child>(loop_, options_, [this](int status) { ended(status); });
@@ -71,11 +76,14 @@ private:
         retry();
     }
     void retry() {
+        if (clock_.steady() - started_ > kLivedWell) backoff_ = kFirstBackoff;
         again_.start(backoff_);
         backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, kMaxBackoff);
     }
 
     Loop& loop_;
+    const Clock& clock_;
+    SteadyTime started_{};
     std::string name_;
     ChildOptions options_;
     std::shared_ptr<Child> child_;
@@ -159,6 +167,7 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
         listen_for(config.launcher_socket(), 0600, ids.runner_uid, ids.runner_gid, SOCK_SEQPACKET);
 
     Loop loop;
+    const SystemClock clock;
     const std::vector<std::string> env{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
     const auto text = [](const auto& value) { return fmt::format("{}", value); };
     ChildOptions launcher_options;
@@ -213,22 +222,28 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
         daemon_options.drop_capabilities = true;
     }
 
-    Kept launcher_program{loop, "berth-launcher", std::move(launcher_options)};
-    Kept runner_program{loop, "berth-runner", std::move(runner_options)};
-    Kept daemon_program{loop, "berthd", std::move(daemon_options)};
+    Kept launcher_program{loop, clock, "berth-launcher", std::move(launcher_options)};
+    Kept runner_program{loop, clock, "berth-runner", std::move(runner_options)};
+    Kept daemon_program{loop, clock, "berthd", std::move(daemon_options)};
     launcher_program.start();
     runner_program.start();
     daemon_program.start();
 
     // berthd first, so that it can put its runs in order while the others serve it.
-    Timer too_long{loop, [&] { daemon_program.kill(); }};
+    Kept* ending = &daemon_program;
+    Timer too_long{loop, [&] { ending->kill(); }};
+    const auto end = [&](Kept& program, std::chrono::milliseconds time,
+                         std::function<void()> gone) {
+        ending = &program;
+        too_long.start(time);
+        program.stop(SIGTERM, std::move(gone));
+    };
     bool stopping = false;
     const Signals signals{loop, {SIGTERM, SIGINT}, [&](int) {
                               if (std::exchange(stopping, true)) return;
-                              too_long.start(config.stop_grace + kStopTime);
-                              daemon_program.stop(SIGTERM, [&] {
-                                  runner_program.stop(SIGTERM, [&] {
-                                      launcher_program.stop(SIGTERM, [&] { loop.stop(); });
+                              end(daemon_program, config.stop_grace + kStopTime, [&] {
+                                  end(runner_program, kStopTime, [&] {
+                                      end(launcher_program, kStopTime, [&] { loop.stop(); });
                                   });
                               });
                           }};

@@ -120,6 +120,12 @@ TEST_CASE("wrong ids, types and names are refused, each at its place", "[e2e]") 
         {"PATCH", tenant + "/connectors/nope/disconnect", nullptr, 404, ""},
         {"PATCH", tenant + "/metadata", {{"a", 1}}, 422, "body"},
         {"PATCH", tenant, {{"paused", "yes"}}, 422, "paused"},
+        {"PATCH", tenant, {{"integration_release_id", 424242}}, 422, "integration_release_id"},
+        {"PATCH",
+         "/v2/integrations/" + std::to_string(made.integration),
+         {{"default_release_id", 424242}},
+         422,
+         "default_release_id"},
         {"DELETE", "/v2/integrations/1", nullptr, 405, ""},
     };
     for (const Case& one : cases) {
@@ -267,4 +273,42 @@ TEST_CASE("every JSON file that must be refused is refused by the daemon", "[e2e
     CHECK(refused > 150);
     CHECK(taken > 5);
     CHECK(daemon.request("GET", "/v2/health").status == 200);
+}
+
+TEST_CASE("an archived integration takes no trigger, and a name can be taken back only once",
+          "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const auto made = daemon.install("names", {{"PANDIUM.yaml", manifest("true")}});
+    const auto tenant = "/v2/tenants/" + std::to_string(made.tenant);
+    CHECK(daemon.request("DELETE", tenant).status == 200);
+    const json second = daemon.must(
+        "POST", "/v2/tenants", {{"name", "names-tenant"}, {"integration_id", made.integration}});
+    const auto back = daemon.request("PATCH", tenant, {{"archived", false}});
+    CHECK(back.status == 409);
+    CHECK(back.body.find("names-tenant") != std::string::npos);
+    CHECK(daemon.request("PATCH", tenant, {{"archived", false}, {"name", "other"}}).status == 200);
+    CHECK(daemon.request("PATCH", tenant, {{"name", "names-tenant"}}).status == 409);
+    CHECK(daemon.request("PATCH", tenant, json::object()).status == 200);
+
+    daemon.must("PATCH", "/v2/integrations/" + std::to_string(made.integration),
+                {{"archived", true}});
+    const auto refused = daemon.request("POST", tenant + "/sync?mode=normal");
+    CHECK(refused.status == 409);
+    CHECK(refused.body.find("archived") != std::string::npos);
+}
+
+TEST_CASE("a log larger than a follower may leave unread is followed to its end", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const auto made = daemon.install(
+        "large", {{"PANDIUM.yaml", manifest("yes 'a line of a large log' | head -c 9000000 >&2")}});
+    const json run = daemon.run(made.tenant);
+    const auto path = "/v2/runs/" + std::to_string(run["id"].get<int>()) + "/log?follow=1";
+    const auto answer = daemon.request("GET", path);
+    CHECK(answer.status == 200);
+    CHECK(answer.body.find("event: error") == std::string::npos);
+    CHECK(answer.body.find("event: end") != std::string::npos);
+    CHECK(answer.body.size() > 9'000'000);
+    CHECK(daemon.request("HEAD", path).status == 200);  // at once, also of a live run
 }

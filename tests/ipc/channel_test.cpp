@@ -197,3 +197,19 @@ TEST_CASE("a channel may be destroyed by its own callbacks", "[ipc]") {
     test::run_until(loop, [&] { return !a; });
     CHECK(heard == 1);
 }
+
+TEST_CASE("a broken socket is told of also while the reader pauses", "[ipc]") {
+    Ends ends;
+    std::vector<std::string> closed;
+    SocketPair pair = make_seqpacket_pair();
+    Channel channel{ends.loop, std::move(pair.a),
+                    Channel::Events{{}, [&](std::string why) { closed.push_back(why); }}};
+    channel.pause();
+    pair.b = Fd{};
+    channel.send(Cancel{1, 1});
+    channel.pause();  // again: its end is still heard
+    channel.send(Cancel{2, 1});
+    CHECK(channel.queued_bytes() == 0);
+    test::run_until(ends.loop, [&] { return !closed.empty(); });
+    CHECK(closed == std::vector<std::string>{"Broken pipe"});
+}

@@ -1,0 +1,144 @@
+// The way back: what a run prints, and how it ended.
+#include <utility>
+
+#include "base/log.h"
+#include "daemon/run_end.h"
+#include "daemon/run_flow_live.h"
+#include "model/limits.h"
+
+namespace berth {
+
+void RunFlow::started(const ipc::Started& message) {
+    const LivePtr live = find(message.run_id, message.attempt);
+    if (!live) return;
+    parts_.store.write(
+        [run = live->run, time = time_from_micros(message.time_us)](Db& db) {
+            return move_run(db, run.id, run.attempt, RunState::running, "", time);
+        },
+        [live, alive = alive_](Result<Run> moved) {
+            if (*alive && moved) live->run = std::move(*moved);
+            if (!moved)
+                log_warning("cannot record that a run has started, ignoring",
+                            {{"run", live->run.id.str()}, {"reason", moved.error().message}});
+        });
+}
+
+void RunFlow::output(ipc::Output message) {
+    const LivePtr live = find(message.run_id, message.attempt);
+    if (!live) return;
+    LogChunk chunk;
+    chunk.run_id = live->run.id;
+    // The runner counts each attempt from 1; the log of a run is one sequence.
+    chunk.seq = (static_cast<std::uint64_t>(message.attempt - 1) << 32) + message.seq;
+    chunk.time = time_from_micros(message.time_us);
+    switch (message.stream) {
+        case ipc::StreamKind::out: chunk.stream = OutputStream::out; break;
+        case ipc::StreamKind::err: chunk.stream = OutputStream::err; break;
+        case ipc::StreamKind::note: chunk.stream = OutputStream::note; break;
+    }
+    chunk.bytes = std::move(message.bytes);
+    parts_.hub.publish(chunk);
+    unstored_bytes_ += chunk.bytes.size();
+    live->unsent.push_back(std::move(chunk));
+    throttle();
+    if (live->storing == 0) flush(live);  // else with what the next confirmation finds
+}
+
+void RunFlow::flush(const LivePtr& live) {
+    if (live->unsent.empty() || live->storing > 0) return;
+    std::vector<LogChunk> batch = std::exchange(live->unsent, {});
+    auto kept = std::make_shared<std::vector<LogChunk>>(batch);
+    ++live->storing;
+    parts_.logs.append(std::move(batch), [this, live, kept, alive = alive_](Result<void> stored) {
+        if (!*alive) return;
+        --live->storing;
+        if (!stored) {
+            log_error("cannot store a run's output, trying again",
+                      {{"run", live->run.id.str()}, {"reason", stored.error().message}});
+            live->unsent.insert(live->unsent.begin(), kept->begin(), kept->end());
+            live->retry.start(kStoreRetry);
+            return;
+        }
+        for (const LogChunk& chunk : *kept)
+            unstored_bytes_ -= chunk.bytes.size();
+        parts_.hub.stored(live->run.id, kept->back().seq);
+        throttle();
+        flush(live);
+        store_end(live);
+    });
+}
+
+void RunFlow::throttle() {
+    const bool full = unstored_bytes_ > limits::kOutputQueueBytes;
+    if (full == throttled_) return;
+    throttled_ = full;
+    if (full)
+        parts_.runner.pause();
+    else
+        parts_.runner.resume();
+}
+
+void RunFlow::ended(const ipc::Ended& message) {
+    const LivePtr live = find(message.run_id, message.attempt);
+    if (!live) return;
+    RunEnd end;
+    end.std_out = message.std_out;
+    end.usage = Usage{message.user_us, message.system_us, message.max_rss_bytes, message.log_bytes};
+    Outcome outcome = outcome_of(message);
+    if (live->stopping && !live->cancelled && std::holds_alternative<Cancelled>(outcome))
+        outcome = Lost{"the daemon was stopped while it ran"};
+    finish(live, outcome, end);
+}
+
+void RunFlow::all_lost(const std::string& why) {
+    for (const auto& [id, live] : std::map{live_})
+        if (live->stage == Stage::with_runner) finish(live, Lost{why}, {});
+}
+
+void RunFlow::finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end) {
+    if (live->stage == Stage::ended) return;
+    live->stage = Stage::ended;
+    live->outcome = outcome;
+    live->end = end;
+    live->ended_at = parts_.clock.now();
+    store_end(live);
+}
+
+// The end is written when all output is stored: who sees a final state finds the
+// whole log.
+void RunFlow::store_end(const LivePtr& live) {
+    if (live->stage != Stage::ended || live->writing_end || live->storing > 0 ||
+        !live->unsent.empty())
+        return;
+    live->writing_end = true;
+    parts_.store.write(
+        [run = live->run, outcome = live->outcome, end = live->end,
+         at = live->ended_at](Db& db) -> Result<RunView> {
+            // What `live` knows may be older than the store: the writes were queued.
+            auto now = get_run(db, run.id);
+            if (!now) return pass_on(now);
+            // Somebody else has ended it, or begun a later attempt: theirs stands.
+            if (is_final(now->state) || now->attempt != run.attempt) return view_run(db, run.id);
+            return write_end(db, *now, outcome, end, at);
+        },
+        [this, live, alive = alive_](Result<RunView> view) {
+            if (!*alive) return;
+            live->writing_end = false;
+            if (view) return let_go(live, *view);
+            log_error("cannot record the end of a run, trying again",
+                      {{"run", live->run.id.str()}, {"reason", view.error().message}});
+            live->retry.start(kStoreRetry);
+        });
+}
+
+void RunFlow::let_go(const LivePtr& live, const RunView& view) {
+    live_.erase(live->run.id);
+    log_info("run ended", {{"run", view.run.id.str()},
+                           {"tenant", view.run.tenant_id.str()},
+                           {"state", to_string(view.run.state)},
+                           {"reason", view.run.reason}});
+    if (is_final(view.run.state)) parts_.hub.end(view);
+    ended_(view.run.id);
+}
+
+}  // namespace berth

@@ -1,0 +1,44 @@
+// One run between `preparing` and its final state; for the two halves of run_flow.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "daemon/run_flow.h"
+#include "model/run_state.h"
+
+namespace berth {
+
+using namespace std::chrono_literals;
+inline constexpr auto kStoreRetry = 500ms;  // a full disk heals by itself; we ask until it has
+
+inline bool heals(const Failure& why) {
+    return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
+}
+
+// Where a run is. Each stage is left in one direction only.
+enum class RunFlow::Stage {
+    preparing,    // until Start is sent: nothing of it has run
+    giving_back,  // it waits again
+    with_runner,
+    ended,  // its output and its end are being stored
+};
+
+struct RunFlow::Live {
+    Live(Loop& loop, Run r, std::function<void()> on_retry)
+        : run{std::move(r)}, retry{loop, std::move(on_retry)} {}
+    Run run;
+    Stage stage = Stage::preparing;
+    std::optional<By> cancelled;   // by whom
+    bool stopping = false;         // the daemon is being stopped
+    std::vector<LogChunk> unsent;  // printed, not with the log store yet
+    std::size_t storing = 0;       // appends the log store has not confirmed
+    Outcome outcome;               // of Stage::ended
+    RunEnd end;
+    Time ended_at{};
+    bool writing_end = false;
+    Timer retry;  // what the store refused is offered again
+};
+
+}  // namespace berth
