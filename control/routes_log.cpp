@@ -58,6 +58,11 @@ void follow(Api& api, RunId id, std::uint64_t after, Method method, Reply reply)
                 });
 }
 
+Failure bad_stream() {
+    return {FailureKind::unprocessable,
+            "query parameter 'stream' must be one of: stdout, stderr, note", "query.stream"};
+}
+
 void open_log(Api& api, const Request& request, Reply reply) {
     auto id = request.id<RunId>("run_id");
     if (!id) return reply.failed(id.error());
@@ -65,15 +70,24 @@ void open_log(Api& api, const Request& request, Reply reply) {
     if (!wants_follow) return reply.failed(wants_follow.error());
     auto after = request.query.integer("after");
     if (!after) return reply.failed(after.error());
+    if (after->value_or(0) < 0)
+        return reply.failed({FailureKind::unprocessable,
+                             "query parameter 'after' must not be negative", "query.after"});
     if (wants_follow->value_or(false))
-        return follow(api, *id,
-                      static_cast<std::uint64_t>(std::max<std::int64_t>(after->value_or(0), 0)),
-                      request.method, std::move(reply));
-    api.get_run(*id, [&api, id = *id, reply = std::move(reply)](Result<RunView> run) mutable {
+        return follow(api, *id, static_cast<std::uint64_t>(after->value_or(0)), request.method,
+                      std::move(reply));
+    // Asked for here or there, one stream is one stream.
+    std::string stream;
+    if (const auto word = request.query.find("stream")) {
+        if (!parse_output_stream(*word)) return reply.failed(bad_stream());
+        stream = fmt::format("&stream={}", *word);
+    }
+    api.get_run(*id, [&api, id = *id, stream,
+                      reply = std::move(reply)](Result<RunView> run) mutable {
         if (!run) return reply.failed(run.error());
         const auto expires = to_micros(api.now() + kLinkTime) / 1'000'000;
-        reply.redirect(fmt::format("/v2/runs/{}/log/content?expires={}&signature={}", id.value,
-                                   expires, api.sign(link_text(id, expires))));
+        reply.redirect(fmt::format("/v2/runs/{}/log/content?expires={}&signature={}{}", id.value,
+                                   expires, api.sign(link_text(id, expires)), stream));
     });
 }
 
@@ -92,10 +106,7 @@ void send_content(Api& api, const Request& request, Reply reply) {
     std::optional<OutputStream> only;
     if (const auto word = request.query.find("stream")) {
         only = parse_output_stream(*word);
-        if (!only)
-            return reply.failed({FailureKind::unprocessable,
-                                 "query parameter 'stream' must be one of: stdout, stderr, note",
-                                 "query.stream"});
+        if (!only) return reply.failed(bad_stream());
     }
     // At most limits::kLogBytes: a log is capped when it is taken in.
     auto text = std::make_shared<std::string>();

@@ -64,6 +64,9 @@ std::string describe_runtime(const RuntimeChoice& choice) {
 Result<FrozenRelease> freeze(int tar_fd, const Config& config) {
     auto stored = store_release(tar_fd, config.releases_dir);
     if (!stored) return pass_on(stored);
+    if (std::filesystem::is_directory(stored->dir / "PANDIUM.yaml"))
+        return fail_at(FailureKind::unprocessable, "body",
+                       "PANDIUM.yaml is a folder; it must be a file");
     auto text = read_file(stored->dir / "PANDIUM.yaml", limits::kManifestBytes);
     if (!text) {
         if (text.error().kind == FailureKind::over_limit)
