@@ -79,11 +79,11 @@ TEST_CASE("a script that fills its scratch space gets an error, not the host's d
 TEST_CASE("a flood of output is cut once, and the run goes on to its end", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
-    // One line of 300 MB on stderr, then the state.
-    const json run = run_script(daemon, "head -c 300000000 /dev/zero >&2; echo '{\"ok\":1}'");
+    // One line of 1 GB on stderr, then the state.
+    const json run = run_script(daemon, "head -c 1000000000 /dev/zero >&2; echo '{\"ok\":1}'");
     CHECK(run["state"] == "succeeded");
     CHECK(run["std_out"] == "{\"ok\":1}");
-    CHECK(run["usage"]["log_bytes"].get<std::uint64_t>() >= 300'000'000U);
+    CHECK(run["usage"]["log_bytes"].get<std::uint64_t>() >= 1'000'000'000U);
     const auto notes = daemon.run_log(run["id"], "note");
     CHECK(notes.find("limit") != std::string::npos);
     CHECK(daemon.run_log(run["id"]).size() < 20'000'000);

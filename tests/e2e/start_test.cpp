@@ -1,0 +1,151 @@
+// A daemon that must not start says why, with its exit code, and touches nothing.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+#include "base/text.h"
+#include "tests/support/daemon_fixture.h"
+#include "tests/support/needs_sandbox.h"
+
+using namespace berth::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+// `berthd` until it ends by itself: its exit code and what it wrote to stderr.
+std::pair<int, std::string> berthd(const fs::path& root,
+                                   const std::vector<std::string>& arguments) {
+    const auto log = (root / "refusal.log").string();
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+        ::dup2(out, 1);
+        ::dup2(out, 2);
+        std::vector<char*> argv{const_cast<char*>("berthd")};
+        for (const auto& argument : arguments)
+            argv.push_back(const_cast<char*>(argument.c_str()));
+        argv.push_back(nullptr);
+        ::execv(BERTH_BINARY_DIR "/bin/berthd", argv.data());
+        ::_exit(127);
+    }
+    int status = 0;
+    const bool ended = eventually([&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
+    if (!ended) {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, &status, 0);
+    }
+    REQUIRE(ended);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, berth::read_file(log, 1 << 20).value()};
+}
+
+std::string config_of(const fs::path& root) { return (root / "berth.conf").string(); }
+
+}  // namespace
+
+TEST_CASE("a store from a newer version is left alone", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    const berth::TempDir root{"berth-e2e"};
+    {
+        Daemon daemon{root.path(), ""};
+        daemon.start();
+        daemon.must("POST", "/v2/integrations", {{"name", "kept"}});
+        daemon.stop(SIGTERM);
+    }
+    const auto file = root.path() / "state" / "store" / "berth.db";
+    const auto migrations = [&](const std::string& sql) {
+        const int status =
+            std::system(fmt::format("python3 -c \"import sqlite3,sys; c=sqlite3.connect('{}'); "
+                                    "c.execute(sys.argv[1]); c.commit()\" \"{}\"",
+                                    file.string(), sql)
+                            .c_str());
+        REQUIRE(status == 0);
+    };
+    migrations("insert into migrations (number, name, applied) values (9999, 'future', 0)");
+    const auto before = berth::read_file(file, 64 << 20).value();
+
+    const auto [code, log] = berthd(root.path(), {"--config", config_of(root.path())});
+    INFO(log);
+    CHECK(code == 1);
+    CHECK(log.find("its schema has version 9999, this program knows version") != std::string::npos);
+    CHECK(berth::read_file(file, 64 << 20).value() == before);
+
+    migrations("delete from migrations where number = 9999");
+    Daemon daemon{root.path(), ""};
+    daemon.start();
+    CHECK(daemon.must("GET", "/v2/integrations")[0]["name"] == "kept");
+}
+
+TEST_CASE("a socket path that is taken by something else is left alone", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    const berth::TempDir root{"berth-e2e"};
+    const Daemon daemon{root.path(), ""};  // writes the configuration, starts nothing
+    const auto path = root.path() / "run" / "control.sock";
+    fs::create_directories(path.parent_path());
+    for (const char* all : {"--all", ""}) {
+        std::vector<std::string> arguments{"--config", config_of(root.path())};
+        if (all[0] != '\0') arguments.emplace_back(all);
+        INFO("berthd " << all);
+        SECTION(std::string{"by a file, berthd "} + all) {
+            std::ofstream{path} << "precious";
+            const auto [code, log] = berthd(root.path(), arguments);
+            INFO(log);
+            CHECK(code == 1);
+            CHECK(log.find(path.string()) != std::string::npos);
+            CHECK(log.find("not a socket") != std::string::npos);
+            CHECK(berth::read_file(path, 100).value() == "precious");
+        }
+        SECTION(std::string{"by a folder, berthd "} + all) {
+            fs::create_directory(path);
+            const auto [code, log] = berthd(root.path(), arguments);
+            INFO(log);
+            CHECK(code == 1);
+            CHECK(log.find("not a socket") != std::string::npos);
+            CHECK(fs::is_directory(path));
+        }
+        SECTION(std::string{"by a link, berthd "} + all) {
+            std::ofstream{root.path() / "elsewhere"} << "precious";
+            fs::create_symlink(root.path() / "elsewhere", path);
+            const auto [code, log] = berthd(root.path(), arguments);
+            INFO(log);
+            CHECK(code == 1);
+            CHECK(fs::is_symlink(path));
+            CHECK(berth::read_file(root.path() / "elsewhere", 100).value() == "precious");
+        }
+    }
+}
+
+TEST_CASE("wrong usage and wrong settings end with code 2 and name the place", "[e2e]") {
+    const berth::TempDir root{"berth-e2e"};
+    const auto config = config_of(root.path());
+    const auto with = [&](const std::string& text) {
+        std::ofstream{config} << text;
+        return berthd(root.path(), {"--config", config});
+    };
+    struct Case {
+        const char* text;
+        const char* says;
+    };
+    for (const auto& [text, says] :
+         {Case{"max_runs = many\n", "berth.conf:1"}, Case{"\nno_such_key = 1\n", "no_such_key"},
+          Case{"max_runs\n", "berth.conf:1"}, Case{"max_runs = 9\nslots = 3\n", "slots"}}) {
+        const auto [code, log] = with(text);
+        INFO(text << log);
+        CHECK(code == 2);
+        CHECK(log.find(says) != std::string::npos);
+    }
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{},
+                                                      {"--config"},
+                                                      {"--nonsense"},
+                                                      {"--config", "/nowhere/x"},
+                                                      {"--config", config, "--listen-fd", "1"}}) {
+        const auto [code, log] = berthd(root.path(), arguments);
+        INFO(log);
+        CHECK(code == 2);
+        CHECK_FALSE(log.empty());
+    }
+}

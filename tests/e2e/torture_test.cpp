@@ -1,0 +1,207 @@
+// kill -9 at random moments while clients go on asking: what was acknowledged is
+// done once, and nothing is left behind. BERTH_SEED plays a series again.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/text.h"
+#include "tests/support/daemon_fixture.h"
+#include "tests/support/needs_sandbox.h"
+#include "tests/support/seed.h"
+
+using namespace berth::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kCycles = 30;
+constexpr int kClients = 4;
+const std::vector<std::string> kPrograms{"berthd", "berth-runner", "berth-launcher"};
+
+// Moments are what is random here, so these sleeps are the test itself.
+void random_pause(std::mt19937_64& random, std::size_t up_to_ms) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{below(random, up_to_ms)});
+}
+
+// What was acknowledged, from all clients.
+struct Acknowledged {
+    std::mutex lock;
+    std::map<std::string, std::int64_t> tenant_of;  // by trigger
+};
+
+// Asks until it is told to stop. A request without an answer is repeated with its
+// key, as the CLI does it: it must not become a second trigger.
+void ask(const Daemon& daemon, const std::vector<std::int64_t>& tenants, std::uint64_t seed,
+         const std::atomic<bool>& stop, Acknowledged& acknowledged) {
+    std::mt19937_64 random{seed};
+    for (int number = 0; !stop; ++number) {
+        const auto tenant = tenants[below(random, tenants.size())];
+        const berth::ClientHeaders key{{"Idempotency-Key", fmt::format("{}-{}", seed, number)}};
+        for (bool answered = false; !answered && !stop;) {
+            berth::Client client{daemon.socket(), {2s, 20s, 1 << 20}};
+            const auto answer = client.request(
+                "POST", fmt::format("/v2/tenants/{}/sync?mode=normal", tenant), "{}", key);
+            answered = answer && answer->status == 202;
+            if (!answered) random_pause(random, 50);
+            if (!answered) continue;
+            const std::lock_guard held{acknowledged.lock};
+            acknowledged.tenant_of[json::parse(answer->body)["trigger_id"]] = tenant;
+        }
+        random_pause(random, 60);
+    }
+}
+
+// All daemons at once, as when the host's power goes.
+void kill_all(Daemon& daemon) {
+    std::vector<pid_t> pids;
+    for (const auto& program : kPrograms)
+        pids.push_back(daemon.pid_of(program));
+    daemon.stop(SIGKILL);
+    for (const pid_t pid : pids)
+        if (pid > 0) REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }));
+    daemon.launch();
+}
+
+json all_runs(Daemon& daemon) {
+    json runs = json::array();
+    for (;;) {
+        const json page = daemon.must(
+            "GET", fmt::format("/v2/runs?sort_by=id__ASC&limit=500&skip={}", runs.size()));
+        runs.insert(runs.end(), page.begin(), page.end());
+        if (page.size() < 500) return runs;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    auto random = seeded_random("kill -9");
+    Daemon daemon{"max_runs = 3\nslots = 8\n"};
+    const std::string script = "echo ran $PAN_CTX_RUN_ATTEMPT >&2; sleep 0.1; echo ok";
+    const auto lost = daemon.install("gives-up", {{"PANDIUM.yaml", manifest(script)}});
+    const auto again =
+        daemon.install("tries-again", {{"PANDIUM.yaml", manifest(script)}}, {{"on_lost", "retry"}});
+    std::vector<std::int64_t> tenants{lost.tenant, again.tenant};
+    for (const auto& of : {lost, again})
+        tenants.push_back(daemon.must("POST", "/v2/tenants",
+                                      {{"name", fmt::format("second-of-{}", of.integration)},
+                                       {"integration_id", of.integration}})["id"]);
+
+    Acknowledged acknowledged;
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> clients;
+    for (int i = 0; i < kClients; ++i)
+        clients.emplace_back(
+            [&, seed = random()] { ask(daemon, tenants, seed, stop, acknowledged); });
+    std::map<std::string, int> killed;
+    {
+        // The threads end before anything here does, also when the test fails.
+        struct Joined {
+            std::atomic<bool>& stop;
+            std::vector<std::thread>& threads;
+            ~Joined() {
+                stop = true;
+                for (auto& thread : threads)
+                    thread.join();
+            }
+        } const joined{stop, clients};
+        for (int cycle = 0; cycle < kCycles; ++cycle) {
+            if (below(random, 4) != 0) daemon.wait_ready();  // else into the middle of a start
+            random_pause(random, 250);
+            const auto choice = below(random, 4);
+            if (choice == kPrograms.size()) {
+                kill_all(daemon);
+                ++killed["all"];
+                continue;
+            }
+            const pid_t victim = daemon.pid_of(kPrograms[choice]);
+            if (victim > 0 && ::kill(victim, SIGKILL) == 0) ++killed[kPrograms[choice]];
+        }
+        daemon.wait_ready();
+    }
+    for (const auto& [name, times] : killed)
+        std::cout << "killed " << name << " " << times << " times\n";
+    std::cout << acknowledged.tenant_of.size() << " triggers acknowledged\n";
+    CHECK(acknowledged.tenant_of.size() > kCycles);
+
+    REQUIRE(eventually(
+        [&] {
+            for (const std::int64_t tenant : tenants) {
+                const json status =
+                    daemon.must("GET", fmt::format("/v2/tenants/{}", tenant))["status"];
+                if (status["waiting_triggers"] != 0 || !status["current_run"].is_null())
+                    return false;
+            }
+            return true;
+        },
+        60s));
+    for (const char* state : {"queued", "preparing", "starting", "running"})
+        CHECK(daemon.must("GET", fmt::format("/v2/runs?state={}", state)).empty());
+
+    std::map<std::string, int> runs_of_trigger;
+    std::map<std::int64_t, std::string> last_end;
+    int retried = 0, failed = 0;
+    for (const json& run : all_runs(daemon)) {
+        INFO(run.dump());
+        const std::int64_t id = run["id"], tenant = run["tenant_id"];
+        const int attempts = run["attempt"];
+        retried += attempts > 1 ? 1 : 0;
+        if (run["state"] != "succeeded") {
+            CHECK(run["state"] == "failed_platform");
+            // While it ran; or while its sandbox was being built.
+            const std::string reason = run["reason"];
+            const bool told = reason.starts_with("lost: ") ||
+                              reason.starts_with("could not be set up: the launcher is not there");
+            CHECK(told);
+            ++failed;
+        }
+        if (run["started_date"].is_string()) {
+            CHECK(run["started_date"].get<std::string>() >= last_end[tenant]);
+        }
+        last_end[tenant] = run["completed_date"];
+        for (const json& trigger : run["triggers"]) {
+            const std::string trigger_id = trigger["id"];
+            ++runs_of_trigger[trigger_id];
+            if (acknowledged.tenant_of.count(trigger_id) == 1)
+                CHECK(acknowledged.tenant_of[trigger_id] == tenant);
+        }
+        // By the record and by what the script itself wrote: one start per attempt.
+        std::map<int, int> starts;
+        for (const json& event : daemon.must("GET", fmt::format("/v2/runs/{}/events", id)))
+            if (event["state"] == "running") ++starts[event["attempt"]];
+        for (const auto& [attempt, times] : starts)
+            CHECK(times == 1);
+        // A later attempt only if none before has run, unless the integration asks for it.
+        if (run["integration_id"] == lost.integration) CHECK(starts.size() <= 1);
+        const auto log = daemon.run_log(id, "stderr");
+        std::set<std::string> lines;
+        for (const auto& line : berth::split(log, '\n')) {
+            if (line.empty()) continue;
+            INFO(log);
+            CHECK(lines.insert(line).second);
+        }
+        if (run["state"] == "succeeded") CHECK(lines.count(fmt::format("ran {}", attempts)) == 1);
+    }
+    std::cout << runs_of_trigger.size() << " triggers ran, " << failed << " runs lost, " << retried
+              << " tried again\n";
+    for (const auto& [trigger, tenant] : acknowledged.tenant_of) {
+        INFO(trigger);
+        CHECK(runs_of_trigger[trigger] == 1);
+    }
+
+    CHECK(daemon.nothing_sandboxed());
+    CHECK(daemon.run(lost.tenant)["state"] == "succeeded");
+    CHECK(WIFEXITED(daemon.stop(SIGTERM)));
+    CHECK(daemon.sandboxed_processes().empty());
+    for (const auto& entry : std::filesystem::directory_iterator{daemon.root() / "run"})
+        CHECK_FALSE(entry.is_socket());
+    const auto mounts = berth::read_file("/proc/self/mountinfo", 16 << 20).value();
+    CHECK(mounts.find(daemon.root().string()) == std::string::npos);
+}
