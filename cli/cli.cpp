@@ -77,6 +77,15 @@ Exit perform(Session& session, const Action& action) {
     }
 }
 
+// The parser says that a command is required, also when one was given that is not there.
+std::string wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+    const auto left = app.remaining(/*recurse=*/true);
+    const bool no_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+    if (no_command && !left.empty() && !left.front().starts_with('-'))
+        return fmt::format("there is no command '{}'", shown(left.front()));
+    return lower_first(without_values(error.what()));
+}
+
 }  // namespace
 
 Exit run_cli(std::vector<std::string> arguments, Io& io) {
@@ -105,10 +114,10 @@ Exit run_cli(std::vector<std::string> arguments, Io& io) {
         app.exit(help, io.out, io.err);
         return Exit::ok;
     } catch (const CLI::ParseError& error) {
-        say(io, Failure{FailureKind::invalid,
-                        fmt::format("{}\nsee '{} --help'",
-                                    lower_first(without_values(error.what())), command_path(app)),
-                        {}});
+        say(io,
+            Failure{FailureKind::invalid,
+                    fmt::format("{}\nsee '{} --help'", wrong_usage(app, error), command_path(app)),
+                    {}});
         return Exit::usage;
     }
     Session session{io, socket, json ? Format::json : Format::people};

@@ -77,7 +77,8 @@ TEST_CASE("a wrong command line is a usage error that names the command", "[cli]
     const std::vector<Case> cases{
         {{}, "berth --help"},
         {{"tenant"}, "see 'berth tenant --help'"},
-        {{"tenant", "shwo", "acme"}, "berth tenant --help"},
+        {{"nonsense"}, "there is no command 'nonsense'\n       see 'berth --help'"},
+        {{"tenant", "shwo", "acme"}, "there is no command 'shwo'"},
         {{"tenant", "show"}, "TENANT is required"},
         {{"tenant", "sync", "acme", "--mode", "webhook"}, "--mode"},
         {{"tenant", "list", "--limit", "501"}, "--limit"},
