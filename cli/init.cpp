@@ -154,8 +154,10 @@ Result<Exit> init(Session& session, const InitOptions& given) {
         runner = owner_of(options.runner_uid, "berth-runner");
         if (daemon.uid == kUnchanged || runner.uid == kUnchanged)
             session.remark(
-                "there is no user 'berth' or 'berth-runner': files stay root's; make the users, or "
-                "give --daemon-uid and --runner-uid");
+                "there is no user 'berth' or 'berth-runner': 'berthd --all' will hand the folders "
+                "to "
+                "ids of its own (first_uid); else make the users, or give --daemon-uid and "
+                "--runner-uid");
     }
     fs::create_directories(options.state_dir.parent_path());
     // Sandboxes mount releases and runtimes from here, under ids of their own.
