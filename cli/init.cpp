@@ -112,6 +112,10 @@ root_key = {key}
 # for. The release says so.
 # allow_near_runtime = no
 
+# Whether an integration may have 'network: host': its scripts then reach all that
+# this host reaches, its loopback services too.
+# allow_host_network = no
+
 # How long live runs may end by themselves when Berth is stopped.
 # stop_grace_seconds = 10
 

@@ -17,7 +17,13 @@ namespace berth {
 namespace {
 
 // Puts what was given over what there is.
-Result<void> apply(const IntegrationInput& input, Integration& integration) {
+Result<void> apply(const IntegrationInput& input, const Config& config, Integration& integration) {
+    if (input.network == NetworkMode::host && !config.allow_host_network)
+        return fail_at(
+            FailureKind::unprocessable, "body.network",
+            "network 'host' gives a script all that this host reaches, so it must be "
+            "allowed first: set 'allow_host_network = yes' in berthd's configuration and "
+            "start it again");
     if (input.name) integration.name = *input.name;
     if (input.long_name) integration.long_name = *input.long_name;
     if (input.network) integration.network = *input.network;
@@ -115,9 +121,10 @@ void ApiImpl::get_integration(IntegrationId id, Done<Integration> done) {
 
 void ApiImpl::create_integration(Caller who, IntegrationInput input, Done<Integration> done) {
     parts_.store.write(
-        [by = by(who), input = std::move(input)](Db& db) -> Result<Integration> {
+        [by = by(who), &config = parts_.config,
+         input = std::move(input)](Db& db) -> Result<Integration> {
             Integration wanted;
-            auto applied = apply(input, wanted);
+            auto applied = apply(input, config, wanted);
             if (!applied) return pass_on(applied);
             if (wanted.long_name.empty()) wanted.long_name = wanted.name;
             wanted.connectors = input.connectors.value_or(std::vector<IntegrationConnector>{});
@@ -129,10 +136,11 @@ void ApiImpl::create_integration(Caller who, IntegrationInput input, Done<Integr
 void ApiImpl::change_integration(Caller who, IntegrationId id, IntegrationInput input,
                                  Done<Integration> done) {
     parts_.store.write(
-        [by = by(who), id, input = std::move(input)](Db& db) -> Result<Integration> {
+        [by = by(who), id, &config = parts_.config,
+         input = std::move(input)](Db& db) -> Result<Integration> {
             auto integration = berth::get_integration(db, id);
             if (!integration) return integration;
-            auto applied = apply(input, *integration);
+            auto applied = apply(input, config, *integration);
             if (!applied) return pass_on(applied);
             for (const auto& connector :
                  input.connectors.value_or(std::vector<IntegrationConnector>{}))

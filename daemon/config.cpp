@@ -38,6 +38,14 @@ Setter number_key(Member Config::*member, std::int64_t min, std::int64_t max) {
     };
 }
 
+Setter yes_no_key(bool Config::*member) {
+    return [member](Config& config, std::string_view text) -> std::string {
+        config.*member = text == "yes" || text == "true";
+        const bool no = text == "no" || text == "false";
+        return config.*member || no ? "" : "must be true or false";
+    };
+}
+
 const std::map<std::string, Setter, std::less<>>& setters() {
     static const std::map<std::string, Setter, std::less<>> table{
         {"state_dir", path_key(&Config::state_dir)},
@@ -70,12 +78,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
              config.stop_grace = std::chrono::seconds{number.value_or(0)};
              return number && *number >= 0 && *number <= 3600 ? "" : "must be from 0 to 3600";
          }},
-        {"allow_near_runtime",
-         [](Config& config, std::string_view text) -> std::string {
-             config.allow_near_runtime = text == "yes" || text == "true";
-             const bool no = text == "no" || text == "false";
-             return config.allow_near_runtime || no ? "" : "must be true or false";
-         }},
+        {"allow_near_runtime", yes_no_key(&Config::allow_near_runtime)},
+        {"allow_host_network", yes_no_key(&Config::allow_host_network)},
     };
     return table;
 }

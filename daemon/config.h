@@ -21,6 +21,7 @@ struct Config {
     std::uint32_t first_uid = 1879048192;  // of the range the sandboxes' users come from
     int slots = 64;                        // uid pairs in that range: 2 × slots ids
     std::string env_name = "prod";         // PAN_CTX_ENV
+    bool allow_host_network = false;       // runs may be given the host's network
     bool allow_near_runtime = false;       // a runtime of another version than `base` asks for
     std::optional<std::uint32_t> daemon_uid, runner_uid;  // default: users berth, berth-runner
     LogLevel log_level = LogLevel::info;

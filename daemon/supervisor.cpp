@@ -182,6 +182,8 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
                              text(config.first_sandbox_uid()),
                              "--slots",
                              text(config.slots)};
+    // On the launcher's own command line: a berthd that was taken over cannot ask for it.
+    if (config.allow_host_network) launcher_options.argv.emplace_back("--allow-host-network");
     if (!config.cgroup_root.empty()) {
         launcher_options.argv.emplace_back("--cgroup-root");
         launcher_options.argv.push_back(config.cgroup_root.string());

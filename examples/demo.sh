@@ -118,6 +118,8 @@ start_all() {
         --daemon-uid $daemon_uid --runner-uid $runner_uid
     # The demo runs examples on whatever Python and Node the host has.
     set_config allow_near_runtime yes
+    # The partner APIs of the example listen on this host's loopback.
+    set_config allow_host_network yes
     launch berthd "$dir/bin/berthd" --all --config "$dir/berth.conf"
     wait_for berthd 30 berth health
     try berth health

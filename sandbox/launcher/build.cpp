@@ -182,11 +182,11 @@ Built failed_build(std::uint64_t id, Failed failed) {
 
 }  // namespace
 
-int check_request(const ipc::BuildRequest& request) {
+int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants) {
     const ipc::BuildRequest expected;
     if (std::memcmp(&request.header, &expected.header, sizeof expected.header) != 0) return EPROTO;
     if (!is_component(request.release) || !is_component(request.runtime)) return EINVAL;
-    if ((request.grants & ~std::uint32_t{ipc::grant_host_network}) != 0) return EPERM;
+    if ((request.grants & ~allowed_grants) != 0) return EPERM;
     if (request.network != ipc::Network::none && request.network != ipc::Network::host)
         return EINVAL;
     if (request.network == ipc::Network::host && (request.grants & ipc::grant_host_network) == 0)
@@ -196,7 +196,7 @@ int check_request(const ipc::BuildRequest& request) {
 
 Built build(const ipc::BuildRequest& request, const Equipment& equipment, const Cgroups& cgroups,
             Slots& slots) {
-    if (const int err = check_request(request); err != 0)
+    if (const int err = check_request(request, equipment.allowed_grants); err != 0)
         return failed_build(request.id, {Step::request, err});
     if (std::strcmp(request.runtime, "host") != 0)  // others come with imported runtimes
         return failed_build(request.id, {Step::runtime, ENOENT});

@@ -20,8 +20,9 @@ struct Built {
     Fd cgroup;
 };
 
-// Whether the request is one that may be built; the errno value says why not.
-int check_request(const ipc::BuildRequest& request);
+// Whether the request is one that may be built, with no weakening but the allowed
+// ones; the errno value says why not.
+int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants);
 
 // Blocks until the sandbox stands: about as long as starting a few processes.
 Built build(const ipc::BuildRequest& request, const Equipment& equipment, const Cgroups& cgroups,

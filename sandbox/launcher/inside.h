@@ -18,6 +18,7 @@ struct Equipment {
     Filter init_filter;
     int landlock_abi = 0;
     std::uint32_t protections = 0;
+    std::uint32_t allowed_grants = 0;  // by the administrator, on the command line
 };
 
 // One sandbox being built.

@@ -106,6 +106,7 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
         return fail(missing != nullptr ? missing : "dropping capabilities", err,
                     "start it as root with this capability");
 
+    equipment.allowed_grants = options.allowed_grants;
     equipment.landlock_abi = landlock_abi();
     const Probe probe = probe_protections(cgroups, equipment.landlock_abi);
     if (probe.step != ipc::Step::none)

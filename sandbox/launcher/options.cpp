@@ -8,12 +8,15 @@
 #include <cstdlib>
 #include <limits>
 
+#include "sandbox/ipc/launcher_protocol.h"
+
 namespace berth::launcher {
 namespace {
 
 constexpr char kUsage[] =
     "usage: berth-launcher (--runner-fd N | --listen-fd N | --socket PATH) --runner-uid UID\n"
     "           --releases DIR --first-uid U --slots N [--cgroup-root DIR]\n"
+    "           [--allow-host-network]\n"
     "\n"
     "Builds sandboxes for berth-runner; started by berthd or by systemd, as root.\n"
     "  --runner-fd N      a connected SOCK_SEQPACKET socket to the runner; its end ends this\n"
@@ -23,7 +26,8 @@ constexpr char kUsage[] =
     "  --releases DIR     the folder of releases, one of which each sandbox sees at /app\n"
     "  --first-uid U      host uids and gids from U on are for sandboxes only: two for each\n"
     "  --slots N          how many sandboxes may exist at once\n"
-    "  --cgroup-root DIR  a delegated cgroup v2 folder; without it limits are rlimits\n";
+    "  --cgroup-root DIR  a delegated cgroup v2 folder; without it limits are rlimits\n"
+    "  --allow-host-network  a sandbox may be asked for with the host's network; else refused\n";
 
 constexpr uid_t kLeastUid = 1000;  // system users and root are below
 constexpr unsigned kMostSlots = 4096;
@@ -73,7 +77,8 @@ bool parse_options(int argc, char** argv, Options& options) {
         releases,
         first_uid,
         slots,
-        cgroup
+        cgroup,
+        allow_host_network
     };
     constexpr option kLong[] = {{"runner-fd", required_argument, nullptr, runner_fd},
                                 {"listen-fd", required_argument, nullptr, listen_fd},
@@ -83,6 +88,7 @@ bool parse_options(int argc, char** argv, Options& options) {
                                 {"first-uid", required_argument, nullptr, first_uid},
                                 {"slots", required_argument, nullptr, slots},
                                 {"cgroup-root", required_argument, nullptr, cgroup},
+                                {"allow-host-network", no_argument, nullptr, allow_host_network},
                                 {"help", no_argument, nullptr, 'h'},
                                 {nullptr, 0, nullptr, 0}};
     constexpr std::uint64_t kMostFd = 1 << 20;
@@ -117,6 +123,7 @@ bool parse_options(int argc, char** argv, Options& options) {
             case socket: options.socket = ::optarg; break;
             case releases: options.releases = ::optarg; break;
             case cgroup: options.cgroup_root = ::optarg; break;
+            case allow_host_network: options.allowed_grants |= ipc::grant_host_network; break;
             case 'h': std::fputs(kUsage, stdout); std::exit(0);
             default: return complain("arguments", "could not be understood");
         }

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 namespace berth::launcher {
 
 struct Options {
@@ -14,6 +16,7 @@ struct Options {
     const char* releases = nullptr;
     uid_t first_uid = 0;
     unsigned slots = 0;
+    std::uint32_t allowed_grants = 0;   // weakenings (ipc::Grant) that may be asked for
     const char* cgroup_root = nullptr;  // absent: limits by rlimits
 };
 

@@ -96,3 +96,14 @@ TEST_CASE("the host's network does not bring its abstract sockets", "[sandbox]")
         launcher.run_with(with_host_network(launcher), probe({"connect-abstract", name}));
     CHECK(ended.out == "EPERM\n");
 }
+
+TEST_CASE("no runner gets the host's network from a launcher that was not told to", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher::Options options;
+    options.host_network = Launcher::HostNetwork::refused;
+    Launcher launcher{options};
+    const ipc::BuildReply reply = launcher.build(with_host_network(launcher)).reply;
+    CHECK(reply.step == ipc::Step::request);
+    CHECK(reply.err == EPERM);
+    CHECK(launcher.said({"read", "/etc/resolv.conf"}) == "");  // others are built
+}

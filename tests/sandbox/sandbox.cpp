@@ -258,6 +258,7 @@ Launcher::Launcher(const Options& options) : folder_{"sandbox-test"}, first_uid_
     const auto add = [&words](const char* option, const std::string& value) {
         words.insert(words.end(), {option, value});
     };
+    if (options.host_network == HostNetwork::allowed) words.emplace_back("--allow-host-network");
     add(options.listening ? "--listen-fd" : "--runner-fd", std::to_string(kGivenFd));
     if (options.listening) pair.b = listen_at(socket_path());
     if (!options.cgroup_root.empty()) add("--cgroup-root", options.cgroup_root);

@@ -72,11 +72,13 @@ private:
 // A launcher with a folder of releases of its own; ends with this object.
 class Launcher {
 public:
+    enum class HostNetwork { allowed, refused };
     struct Options {
         unsigned slots = 8;
         std::string cgroup_root = {};
         bool listening = false;  // at socket_path(), instead of having one runner
         uid_t runner_uid = 0;
+        HostNetwork host_network = HostNetwork::allowed;
     };
     Launcher();  // throws when it does not start
     explicit Launcher(const Options& options);
