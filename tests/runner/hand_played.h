@@ -18,23 +18,14 @@
 #include "base/pipe.h"
 #include "sandbox/ipc/channel.h"
 #include "sandbox/runner/runner.h"
+#include "tests/support/run_loop.h"
 #include "vault/root_key.h"
 
 namespace berth {
 
 using runner::Packet;
 
-// Runs the loop until `done()`; fails the test when that takes longer than the
-// deadline, which is for hangs and never reached otherwise.
-inline void run_until(Loop& loop, const std::function<bool()>& done,
-                      std::chrono::seconds deadline = std::chrono::seconds{20}) {
-    bool late = false;
-    Timer timer{loop, [&] { late = true; }};
-    timer.start(deadline);
-    while (!done() && !late)
-        uv_run(loop.raw(), UV_RUN_ONCE);
-    REQUIRE_FALSE(late);
-}
+using test::run_until;
 
 // What berthd heard, by type.
 struct Heard {

@@ -18,9 +18,10 @@ inline void run_until(Loop& loop, const std::function<bool()>& done,
     bool late = false;
     Timer timer{loop, [&] { late = true; }};
     timer.start(deadline);
-    while (!done() && !late)
+    bool reached = false;  // `done` may take what it finds: asked once a turn
+    while (!(reached = done()) && !late)
         uv_run(loop.raw(), UV_RUN_ONCE);
-    if (!done()) FAIL("what the test waits for has not come within " << deadline.count() << " s");
+    if (!reached) FAIL("what the test waits for has not come within " << deadline.count() << " s");
 }
 
 }  // namespace berth::test
