@@ -200,7 +200,7 @@ void LiveRun::on_deadline() {
         case State::executing: decide(not_ready); return kill();
         case State::running: return terminate({EndKind::timed_out, wall_time_.count(), {}});
         case State::terminating: return kill();
-        case State::killing: return drain();  // unkillable for now; the launcher keeps its slot
+        case State::killing: return drain();  // stuck in the kernel; the launcher keeps its slot
         case State::draining:
             // While berthd takes nothing, the rest still waits in the pipes.
             if (paused_) return deadline_.start(ms(limits::kDrainTime));

@@ -100,7 +100,6 @@ void settle() {
     check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
     files.rlim_cur = files.rlim_max;
     check(::setrlimit(RLIMIT_NOFILE, &files), "raising the limit of open files");
-    ::signal(SIGPIPE, SIG_IGN);
 }
 
 Fd inherited(int fd) {
