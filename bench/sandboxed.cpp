@@ -107,7 +107,7 @@ Times Launcher::run(const std::vector<std::string>& argv) {
     if (const int err = runner::send_record(socket_.get(), *request); err != 0)
         throw SystemError{err, "asking for a sandbox"};
     const auto built = await_packet(socket_, "a sandbox");
-    const auto reply = built.as<ipc::BuildReply>(ipc::Record::built);
+    const auto reply = built.as<ipc::Ready>(ipc::Record::ready);
     if (!reply || reply->step != ipc::Step::none || built.descriptors.size() < 3)
         throw SystemError{reply ? reply->err : EPROTO,
                           reply ? ipc::step_text(reply->step) : "building a sandbox"};

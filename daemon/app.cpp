@@ -175,6 +175,8 @@ private:
                            [this](const std::string& why) { runner_went(why); },
                            [this](const ipc::Started& message) { flow_.started(message); },
                            [this](ipc::Output message) { flow_.output(std::move(message)); },
+                           [](const ipc::Connection&) {},
+                           [](const ipc::Pool&) {},
                            [this](const ipc::Ended& message) { flow_.ended(message); },
                        }};
     Keys keys_{*store_, runner_, clock_};

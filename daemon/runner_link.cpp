@@ -172,6 +172,13 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
             good = with<ipc::Output>(payload,
                                      [this](ipc::Output m) { events_.on_output(std::move(m)); });
             break;
+        case connection:
+            good = with<ipc::Connection>(
+                payload, [this](ipc::Connection m) { events_.on_connection(std::move(m)); });
+            break;
+        case pool:
+            good = with<ipc::Pool>(payload, [this](const ipc::Pool& m) { events_.on_pool(m); });
+            break;
         case ended:
             good =
                 with<ipc::Ended>(payload, [this](ipc::Ended m) { events_.on_ended(std::move(m)); });

@@ -27,6 +27,8 @@ public:
         std::function<void(std::string why)> on_lost;
         std::function<void(ipc::Started)> on_started;
         std::function<void(ipc::Output)> on_output;
+        std::function<void(ipc::Connection)> on_connection;
+        std::function<void(const ipc::Pool&)> on_pool;
         std::function<void(ipc::Ended)> on_ended;
     };
     RunnerLink(Loop& loop, std::filesystem::path socket, Events events);

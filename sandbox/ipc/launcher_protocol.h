@@ -3,12 +3,17 @@
 // SOCK_SEQPACKET sockets, one record a packet, so that the process with the
 // kernel's capabilities parses nothing. Includes nothing of the product.
 //
-//   runner → launcher   BuildRequest
-//   launcher → runner   BuildReply, with the descriptors below when it succeeded
+//   launcher → runner   Hello; then Ready for each sandbox that was parked for it
+//   runner → launcher   Build: one from nothing; or Take: a parked one gets its release
+//   launcher → runner   Ready in answer to Build
+//   launcher → pid 2    Attached: the release is mounted, or the step that failed
 //   runner → pid 2      PlanHeader, with the descriptors {plan memfd, stdin, stdout, stderr}
 //   pid 2 → runner      PlanFailed, or the end of the socket: execve succeeded
 //   runner → pid 1      SignalRequest; closing the socket kills the sandbox
 //   pid 1 → runner      EndReport, then the end of the socket
+//
+// A run that finds a parked sandbox sends Take and the plan at the same moment: the
+// launcher mounts while pid 2 reads, and pid 2 executes when it has heard both.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +21,18 @@
 namespace berth::ipc {
 
 inline constexpr std::uint32_t kMagic = 0x31545242;  // "BRT1"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;
 
 enum class Record : std::uint16_t {
     hello = 1,
     build = 2,
-    built = 3,
+    ready = 3,
     plan = 4,
     plan_failed = 5,
     signal = 6,
     ended = 7,
+    take = 8,
+    attached = 9,
 };
 
 struct RecordHeader {
@@ -37,6 +44,8 @@ struct RecordHeader {
 // Weakenings of the sandbox, as bits; each has its type in sandbox/grants.h.
 enum Grant : std::uint32_t {
     grant_host_network = 1U << 0,
+    grant_writable_path = 1U << 1,
+    grant_extra_syscalls = 1U << 2,
 };
 
 // Protections that are active, as the launcher found them at its start and as a
@@ -53,6 +62,9 @@ enum Protection : std::uint32_t {
     protection_rlimits = 1U << 8,
     protection_no_new_privs = 1U << 9,
     protection_read_only_root = 1U << 10,
+    protection_cgroup_v1 = 1U << 11,
+    protection_cgroup_io = 1U << 12,
+    protection_strict = 1U << 13,  // the strict profile: docs/decisions
 };
 
 // launcher → runner, once, when the runner has connected.
@@ -62,6 +74,7 @@ struct Hello {
     std::uint32_t landlock_abi = 0;  // 0: the kernel has none
     std::uint32_t slots = 0;         // sandboxes that may exist at once
     std::uint32_t first_uid = 0;     // the reserved range is [first_uid, first_uid + 2 * slots)
+    std::uint32_t pool_size = 0;     // parked sandboxes it keeps per class; 0: always cold
 };
 
 struct SandboxLimits {
@@ -72,20 +85,45 @@ struct SandboxLimits {
     std::uint64_t open_files = 0;
     std::uint64_t file_bytes = 0;
     std::uint64_t cpu_percent = 0;  // of one core; 0: no limit. Needs a cgroup
+    std::uint64_t io_bytes_per_second = 0;  // each way; 0: no limit. Needs cgroup v2
 };
 
-enum class Network : std::uint32_t { none = 0, host = 1 };
+enum class Network : std::uint32_t { none = 0, host = 1, egress = 2 };
 
-// Both names are a single path component without '/', '.' or '..' alone, ended by
-// a zero; they are opened beneath the launcher's configured folders.
-struct BuildRequest {
-    RecordHeader header{kMagic, kVersion, Record::build};
-    std::uint64_t id = 0;  // the runner's, repeated in the reply
+// What must be right from the start: a parked sandbox serves any run of its class.
+struct Class {
     Network network = Network::none;
     std::uint32_t grants = 0;
-    SandboxLimits limits;
     char runtime[64] = {};   // `host`
-    char release[128] = {};  // content hash: the folder below releases/
+    char syscalls[32] = {};  // with grant_extra_syscalls: the set of that name on the
+                             // launcher's command line
+};
+
+// What a sandbox gets when a run takes it. The names are a single path component
+// without '/', '.' or '..' alone, ended by a zero; they are looked up beneath the
+// launcher's configured folders, or in its command line.
+struct Assignment {
+    SandboxLimits limits;
+    char release[128] = {};  // content hash: the folder below releases/, seen at /app
+    char writable[32] = {};  // with grant_writable_path: the folder of that name on the
+                             // launcher's command line, seen at /data
+};
+
+struct BuildRequest {
+    RecordHeader header{kMagic, kVersion, Record::build};
+    std::uint64_t id = 0;  // the runner's, repeated in the reply; never 0
+    Class kind;
+    Assignment assignment;
+};
+
+// A parked sandbox is named by both, so that one that has died in the meantime is
+// not mistaken for its successor. Answered to pid 2 (Attached), not to the runner.
+struct TakeRequest {
+    RecordHeader header{kMagic, kVersion, Record::take};
+    std::uint32_t slot = 0;
+    std::uint32_t reserved = 0;
+    std::uint64_t serial = 0;
+    Assignment assignment;
 };
 
 // Where a build failed; its text is in step_text().
@@ -129,16 +167,28 @@ enum class Step : std::uint32_t {
 const char* step_text(Step step) noexcept;
 
 // Sent when pid 2 is ready for its plan, with descriptors in this order: plan
-// socket, status socket, pidfd of pid 1, and the cgroup's directory if there is one
-// (`descriptors` says how many).
-struct BuildReply {
-    RecordHeader header{kMagic, kVersion, Record::built};
-    std::uint64_t id = 0;
-    Step step = Step::none;  // none: it stands
+// socket, status socket, pidfd of pid 1, the cgroup's directory if there is one
+// (has_cgroup), and with Network::egress the listening sockets opened inside
+// (`listeners` of them; getsockname(2) tells which is which).
+struct Ready {
+    RecordHeader header{kMagic, kVersion, Record::ready};
+    std::uint64_t id = 0;    // of the BuildRequest; 0: it was parked
+    Step step = Step::none;  // none: it stands. A failed parking is not reported
     std::int32_t err = 0;
+    Class kind;
+    std::uint32_t slot = 0;
+    std::uint32_t has_cgroup = 0;
+    std::uint32_t listeners = 0;
     std::uint32_t protections = 0;  // what this sandbox was built with
-    std::uint32_t uid = 0;          // of the script, on the host
-    std::uint32_t descriptors = 0;
+    std::uint64_t serial = 0;
+    std::uint32_t uid = 0;       // of the script, on the host
+    std::uint32_t build_us = 0;  // from the clone until it was ready
+};
+
+struct Attached {
+    RecordHeader header{kMagic, kVersion, Record::attached};
+    Step step = Step::none;
+    std::int32_t err = 0;
 };
 
 // The plan lies in a memfd sealed against writing, growing and shrinking: this
@@ -155,6 +205,7 @@ struct PlanHeader {
     std::uint32_t envc = 0;
     std::uint32_t filec = 0;
     std::uint32_t strings_bytes = 0;  // of all strings together, zeros included
+    SandboxLimits limits;             // for the rlimits, which pid 2 can only lower
 };
 
 struct PlanFile {
@@ -182,6 +233,9 @@ struct EndReport {
     std::int64_t user_us = 0;  // of the script and all it waited for
     std::int64_t system_us = 0;
     std::uint64_t max_rss_bytes = 0;
+    // The first different system calls that the filter refused, by number.
+    std::uint32_t refused_count = 0;
+    std::uint16_t refused[14] = {};
 };
 
 }  // namespace berth::ipc

@@ -30,6 +30,8 @@ enum class MessageType : std::uint16_t {
     output = 10,
     ended = 11,
     cancel = 12,
+    connection = 13,
+    pool = 14,
 };
 
 // runner → berthd.
@@ -188,13 +190,18 @@ struct Start {
     std::string runtime;
     std::string release;        // content hash
     std::uint32_t network = 0;  // launcher_protocol.h Network
-    std::uint32_t grants = 0;
+    // Names a run may reach with network egress, `*.` in front for all below; empty: any
+    // public one. What the administrator allows beyond, berth-egress knows itself.
+    std::vector<std::string> egress_names;
+    std::uint32_t grants = 0;    // ipc::Grant bits
+    std::string extra_syscalls;  // names of sets and folders on the launcher's
+    std::string writable_path;   // command line, with the grants' bits
     std::uint64_t memory_bytes = 0;
     std::int64_t wall_time_s = 0;
     template <class V>
     void fields(V& v) {
         v(run_id, attempt, argv, env, secrets, working_folder, files, runtime, release, network,
-          grants, memory_bytes, wall_time_s);
+          egress_names, grants, extra_syscalls, writable_path, memory_bytes, wall_time_s);
     }
 };
 
@@ -205,9 +212,10 @@ struct Started {
     std::int32_t attempt = 1;
     std::int64_t time_us = 0;
     std::uint32_t protections = 0;
+    bool warm = false;  // in a parked sandbox
     template <class V>
     void fields(V& v) {
-        v(run_id, attempt, time_us, protections);
+        v(run_id, attempt, time_us, protections, warm);
     }
 };
 
@@ -251,12 +259,52 @@ struct Ended {
     std::string std_out;  // the last non-empty stdout line, masked
     std::int64_t user_us = 0;
     std::int64_t system_us = 0;
-    std::uint64_t max_rss_bytes = 0;
+    std::uint64_t max_rss_bytes = 0;     // of its largest process
+    std::uint64_t memory_peak_bytes = 0;  // of all together; 0: no cgroup to ask
+    std::uint64_t io_read_bytes = 0;      // likewise
+    std::uint64_t io_write_bytes = 0;
     std::uint64_t log_bytes = 0;  // printed, also what was cut
+    std::vector<std::string> refused_syscalls;  // the first different ones, by name
+    bool tree_empty = false;  // the kernel confirmed that no process of it is left
     template <class V>
     void fields(V& v) {
         v(run_id, attempt, time_us, kind, number, text, std_out, user_us, system_us, max_rss_bytes,
-          log_bytes);
+          memory_peak_bytes, io_read_bytes, io_write_bytes, log_bytes, refused_syscalls,
+          tree_empty);
+    }
+};
+
+// A connection that a run made through berth-egress, or was refused; sent when it is
+// over, always before the run's Ended.
+struct Connection {
+    static constexpr auto kType = MessageType::connection;
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    std::int64_t time_us = 0;  // when it was opened
+    std::string name;          // as asked for; empty: the script used an address
+    std::string address;       // that was connected to, or refused; empty: there was none
+    std::uint32_t port = 0;
+    std::uint64_t sent_bytes = 0;  // by the script
+    std::uint64_t received_bytes = 0;
+    std::string refused;  // why; empty: it was allowed
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt, time_us, name, address, port, sent_bytes, received_bytes, refused);
+    }
+};
+
+// How the warm pool does, at most once a second when something has changed.
+struct Pool {
+    static constexpr auto kType = MessageType::pool;
+    std::uint32_t size = 0;    // wanted, per class
+    std::uint32_t parked = 0;  // ready now, of all classes
+    std::uint64_t hits = 0;    // since the runner's start, like all that follow
+    std::uint64_t misses = 0;
+    std::uint64_t built = 0;           // sandboxes parked
+    std::uint64_t build_total_us = 0;  // what building those took together
+    template <class V>
+    void fields(V& v) {
+        v(size, parked, hits, misses, built, build_total_us);
     }
 };
 

@@ -124,7 +124,7 @@ pid_t clone_init(const Order& order, const Fd& cgroup, Fd& pidfd) {
     clone_args args{};
     args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
                  CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-    if (order.request.network == ipc::Network::none) args.flags |= CLONE_NEWNET;
+    if (order.request.kind.network == ipc::Network::none) args.flags |= CLONE_NEWNET;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&made);
     args.exit_signal = SIGCHLD;
     if (cgroup) {
@@ -141,7 +141,7 @@ pid_t clone_init(const Order& order, const Fd& cgroup, Fd& pidfd) {
 Failed stand_up(const ipc::BuildRequest& request, const Equipment& equipment,
                 const Cgroups& cgroups, unsigned slot, Slots& slots, Built& built) {
     if (cgroups.present()) {
-        built.cgroup = cgroups.make_leaf(slot, request.limits);
+        built.cgroup = cgroups.make_leaf(slot, request.assignment.limits);
         if (!built.cgroup) return {Step::cgroup, errno};
     }
     Sockets sockets;
@@ -185,20 +185,20 @@ Built failed_build(std::uint64_t id, Failed failed) {
 int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants) {
     const ipc::BuildRequest expected;
     if (std::memcmp(&request.header, &expected.header, sizeof expected.header) != 0) return EPROTO;
-    if (!is_component(request.release) || !is_component(request.runtime)) return EINVAL;
-    if ((request.grants & ~allowed_grants) != 0) return EPERM;
-    if (request.network != ipc::Network::none && request.network != ipc::Network::host)
+    if (!is_component(request.assignment.release) || !is_component(request.kind.runtime)) return EINVAL;
+    if ((request.kind.grants & ~allowed_grants) != 0) return EPERM;
+    if (request.kind.network != ipc::Network::none && request.kind.network != ipc::Network::host)
         return EINVAL;
-    if (request.network == ipc::Network::host && (request.grants & ipc::grant_host_network) == 0)
+    if (request.kind.network == ipc::Network::host && (request.kind.grants & ipc::grant_host_network) == 0)
         return EPERM;
-    return limits_make_sense(request.limits) ? 0 : ERANGE;
+    return limits_make_sense(request.assignment.limits) ? 0 : ERANGE;
 }
 
 Built build(const ipc::BuildRequest& request, const Equipment& equipment, const Cgroups& cgroups,
             Slots& slots) {
     if (const int err = check_request(request, equipment.allowed_grants); err != 0)
         return failed_build(request.id, {Step::request, err});
-    if (std::strcmp(request.runtime, "host") != 0)  // others come with imported runtimes
+    if (std::strcmp(request.kind.runtime, "host") != 0)  // others come with imported runtimes
         return failed_build(request.id, {Step::runtime, ENOENT});
     if (slots.has_survivors()) {
         if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
@@ -217,7 +217,7 @@ Built build(const ipc::BuildRequest& request, const Equipment& equipment, const 
     built.reply.id = request.id;
     built.reply.protections = equipment.protections;
     built.reply.uid = slots.uid_of(*slot) + 1;
-    built.reply.descriptors = built.cgroup ? 4 : 3;
+    built.reply.has_cgroup = built.cgroup ? 1 : 0;
     return built;
 }
 

@@ -13,7 +13,7 @@ namespace berth::launcher {
 // A built sandbox, or in `reply` the step that failed. The sockets are the runner's
 // ends; once they are closed the sandbox ends.
 struct Built {
-    ipc::BuildReply reply;
+    ipc::Ready reply;
     Fd plan;
     Fd status;
     Fd pidfd;

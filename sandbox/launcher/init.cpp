@@ -40,7 +40,7 @@ int close_descriptors(const Order& order) {
     const int wanted[] = {order.plan, order.status, order.setup,
                           order.equipment.host.resolver_folder.get()};
     const bool resolver =
-        order.request.network == ipc::Network::host && order.equipment.host.resolver_folder;
+        order.request.kind.network == ipc::Network::host && order.equipment.host.resolver_folder;
     const int count = resolver ? 4 : 3;
     int parked[4] = {};
     for (int i = 0; i < count; ++i)
@@ -60,16 +60,16 @@ int close_descriptors(const Order& order) {
 // status socket.
 int die_with_launcher(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, SIGKILL)); }
 
-int mount_the_release(const Order& order) { return mount_release(order.request.release); }
+int mount_the_release(const Order& order) { return mount_release(order.request.assignment.release); }
 
-int mount_own_proc(const Order& order) { return mount_proc(order.request.limits); }
+int mount_own_proc(const Order& order) { return mount_proc(order.request.assignment.limits); }
 
 int mount_the_scratch(const Order& order) {
-    return mount_scratch(order.request.limits, order.uid + 1);
+    return mount_scratch(order.request.assignment.limits, order.uid + 1);
 }
 
 int set_up_network(const Order& order) {
-    if (order.request.network == ipc::Network::host) {
+    if (order.request.kind.network == ipc::Network::host) {
         if (!order.equipment.host.resolver_folder) return 0;
         const int err = show_resolver(kResolverFd, order.equipment.host.resolver_name);
         (void)::close(kResolverFd);

@@ -62,7 +62,7 @@ int limit(decltype(RLIMIT_CORE) what, std::uint64_t value) {
 }
 
 int set_limits(const Order& order) {
-    const ipc::SandboxLimits& limits = order.request.limits;
+    const ipc::SandboxLimits& limits = order.request.assignment.limits;
     const bool cgroup = (order.equipment.protections & ipc::protection_cgroup_memory) != 0;
     struct Limit {
         decltype(RLIMIT_CORE) what;

@@ -135,7 +135,8 @@ bool Server::answer_one() {
 bool Server::hand_over(const ipc::BuildRequest& request) {
     const Built built = build(request, equipment_, cgroups_, slots_);
     const int fds[] = {built.plan.get(), built.status.get(), built.pidfd.get(), built.cgroup.get()};
-    if (send_with(runner_.get(), &built.reply, sizeof built.reply, fds, built.reply.descriptors))
+    if (send_with(runner_.get(), &built.reply, sizeof built.reply, fds,
+                  built.reply.step != ipc::Step::none ? 0 : 3 + built.reply.has_cgroup))
         return true;
     warn("answering a request", errno);  // the sandbox ends with `built`
     return false;

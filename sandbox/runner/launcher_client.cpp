@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kNotThere =
     "the launcher is not there; see whether berth-launcher is running";
 
-Sandbox to_sandbox(const ipc::BuildReply& reply, std::vector<Fd>& descriptors) {
+Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
     Sandbox sandbox;
     sandbox.protections = reply.protections;
     sandbox.plan = std::move(descriptors[0]);
@@ -69,13 +69,12 @@ void LauncherClient::take(Packet packet) {
         if (!hello_) return drop("its first record is not a hello of this release");
         return events_.on_hello();
     }
-    const auto reply = packet.as<ipc::BuildReply>(ipc::Record::built);
+    const auto reply = packet.as<ipc::Ready>(ipc::Record::ready);
     const std::size_t count = packet.descriptors.size();
-    if (!reply || reply->descriptors != count)
-        return drop("it sent a record that is not a build reply");
+    if (!reply) return drop("it sent a record that is not a build reply");
     if (reply->step != ipc::Step::none)
         return answer(reply->id, BuildFailed{ipc::step_text(reply->step), reply->err});
-    if (count < 3) return drop("it sent a sandbox without its descriptors");
+    if (count != 3 + reply->has_cgroup) return drop("it sent a sandbox without its descriptors");
     answer(reply->id, to_sandbox(*reply, packet.descriptors));
 }
 

@@ -43,7 +43,7 @@ LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOr
       key_{order.key},
       plan_{std::move(order.plan)},
       wall_time_{order.wall_time},
-      memory_bytes_{order.request.limits.memory_bytes},
+      memory_bytes_{order.request.assignment.limits.memory_bytes},
       events_{std::move(events)},
       output_{std::move(order.masker),
               {limits::kLogBytes, limits::kStateBytes},
@@ -127,7 +127,7 @@ void LiveRun::plan_ready() {
         state_ = State::running;
         deadline_.start(ms(wall_time_));
         return events_.on_started(
-            {key_.run_id, key_.attempt, to_micros(clock_.now()), protections_});
+            {key_.run_id, key_.attempt, to_micros(clock_.now()), protections_, warm_});
     }
     if (const auto failed = packet.as<ipc::PlanFailed>(ipc::Record::plan_failed))
         decide({EndKind::setup_failed, failed->err, ipc::step_text(failed->step)});
@@ -255,17 +255,18 @@ void LiveRun::finish() {
     if (good && state.bytes > limits::kStateBytes)
         verdict_ = Verdict{EndKind::state_too_large, static_cast<std::int64_t>(state.bytes), {}};
 
-    ipc::Ended ended{key_.run_id,
-                     key_.attempt,
-                     to_micros(clock_.now()),
-                     verdict_->kind,
-                     verdict_->number,
-                     verdict_->text,
-                     state.text,
-                     report_.user_us,
-                     report_.system_us,
-                     report_.max_rss_bytes,
-                     output_.printed_bytes()};
+    ipc::Ended ended;
+    ended.run_id = key_.run_id;
+    ended.attempt = key_.attempt;
+    ended.time_us = to_micros(clock_.now());
+    ended.kind = verdict_->kind;
+    ended.number = verdict_->number;
+    ended.text = verdict_->text;
+    ended.std_out = state.text;
+    ended.user_us = report_.user_us;
+    ended.system_us = report_.system_us;
+    ended.max_rss_bytes = report_.max_rss_bytes;
+    ended.log_bytes = output_.printed_bytes();
     events_.on_ended(ended);
 }
 

@@ -110,6 +110,7 @@ private:
     State state_ = State::building;
     std::uint64_t build_id_ = 0;
     std::uint32_t protections_ = 0;
+    bool warm_ = false;
     std::uint64_t next_seq_ = 1;
     bool paused_ = false;
     std::optional<Verdict> verdict_;

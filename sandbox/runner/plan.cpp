@@ -233,16 +233,16 @@ Result<ipc::BuildRequest> make_build_request(const ipc::Start& start) {
     const auto refused = [](std::string_view field, std::string_view why) {
         return fail_at(kInvalid, std::string{field}, "'{}' {}", field, why);
     };
-    if (!put_component(request.runtime, start.runtime))
+    if (!put_component(request.kind.runtime, start.runtime))
         return refused("runtime", "is not a short name of one path component");
-    if (!put_component(request.release, start.release))
+    if (!put_component(request.assignment.release, start.release))
         return refused("release", "is not a short name of one path component");
     if (start.network > static_cast<std::uint32_t>(ipc::Network::host))
         return refused("network", "is a kind this program does not know");
     if (start.memory_bytes == 0) return refused("memory_bytes", "must not be 0");
-    request.network = static_cast<ipc::Network>(start.network);
-    request.grants = start.grants;
-    request.limits = {.memory_bytes = start.memory_bytes,
+    request.kind.network = static_cast<ipc::Network>(start.network);
+    request.kind.grants = start.grants;
+    request.assignment.limits = {.memory_bytes = start.memory_bytes,
                       .scratch_bytes = limits::kScratchBytes,
                       .scratch_inodes = limits::kScratchInodes,
                       .processes = limits::kProcesses,

@@ -133,6 +133,8 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
             case ipc::MessageType::sealed:
             case ipc::MessageType::started:
             case ipc::MessageType::output:
+            case ipc::MessageType::connection:
+            case ipc::MessageType::pool:
             case ipc::MessageType::ended: return false;  // ours to say
         }
         return false;

@@ -98,7 +98,7 @@ ipc::BuildRequest Stage::next_request() {
 }
 
 void Stage::reply_failed(const ipc::BuildRequest& request, ipc::Step step, int err) {
-    ipc::BuildReply reply;
+    ipc::Ready reply;
     reply.id = request.id;
     reply.step = step;
     reply.err = err;
@@ -125,12 +125,12 @@ PlayedSandbox Stage::reply_built(const ipc::BuildRequest& request, int cgroup_di
     REQUIRE(pidfd);
     sandbox.plan = std::move(plan.a);
     sandbox.status = std::move(status.a);
-    ipc::BuildReply reply;
+    ipc::Ready reply;
     reply.id = request.id;
     reply.protections = ipc::protection_seccomp;
-    reply.descriptors = cgroup_dir < 0 ? 3 : 4;
+    reply.has_cgroup = cgroup_dir < 0 ? 0 : 1;
     const int fds[] = {plan.b.get(), status.b.get(), pidfd.get(), cgroup_dir};
-    REQUIRE(runner::send_record(launcher.get(), reply, {fds, reply.descriptors}) == 0);
+    REQUIRE(runner::send_record(launcher.get(), reply, {fds, 3 + reply.has_cgroup}) == 0);
     return sandbox;
 }
 

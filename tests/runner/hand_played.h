@@ -35,6 +35,8 @@ struct Heard {
     std::vector<ipc::Sealed> sealed;
     std::vector<ipc::Started> started;
     std::vector<ipc::Output> outputs;
+    std::vector<ipc::Connection> connections;
+    std::vector<ipc::Pool> pools;
     std::map<std::int64_t, ipc::Ended> ended;  // by run
     std::string closed;                        // why, when the runner has gone
 
@@ -47,6 +49,8 @@ struct Heard {
             case MessageType::sealed: return add(sealed, payload);
             case MessageType::started: return add(started, payload);
             case MessageType::output: return add(outputs, payload);
+            case MessageType::connection: return add(connections, payload);
+            case MessageType::pool: return add(pools, payload);
             case MessageType::ended: {
                 const auto message = ipc::decode<ipc::Ended>(payload).value();
                 INFO("run " << message.run_id << ": " << message.text);

@@ -197,10 +197,10 @@ TEST_CASE("a secret with a zero byte cannot become a variable", "[runner]") {
 TEST_CASE("a build request carries names and limits, and refuses what is no name", "[runner]") {
     auto request = make_build_request(good_start());
     REQUIRE(request);
-    CHECK(std::string{request->runtime} == "host");
-    CHECK(std::string{request->release} == "abc123");
-    CHECK(request->limits.memory_bytes == limits::kMemoryBytes);
-    CHECK(request->limits.scratch_bytes == limits::kScratchBytes);
+    CHECK(std::string{request->kind.runtime} == "host");
+    CHECK(std::string{request->assignment.release} == "abc123");
+    CHECK(request->assignment.limits.memory_bytes == limits::kMemoryBytes);
+    CHECK(request->assignment.limits.scratch_bytes == limits::kScratchBytes);
 
     struct Row {
         const char* message;

@@ -15,12 +15,12 @@ using namespace berth::runner;
 TEST_CASE("a record arrives whole, with its descriptors closed on exec", "[runner]") {
     const auto pair = make_seqpacket_pair();
     const auto pipe = make_pipe();
-    ipc::BuildReply reply;
+    ipc::Ready reply;
     reply.id = 7;
     const int fds[] = {pipe.read.get(), pipe.write.get()};
     REQUIRE(send_record(pair.a.get(), reply, fds) == 0);
     const Packet packet = receive_packet(pair.b.get());
-    const auto got = packet.as<ipc::BuildReply>(ipc::Record::built);
+    const auto got = packet.as<ipc::Ready>(ipc::Record::ready);
     REQUIRE(got);
     CHECK(got->id == 7);
     REQUIRE(packet.descriptors.size() == 2);
@@ -42,7 +42,7 @@ TEST_CASE("what is not exactly the expected record is none", "[runner]") {
     report.header.version = 2;
     REQUIRE(send_record(pair.a.get(), report) == 0);
     CHECK_FALSE(as_report());
-    report.header = {ipc::kMagic, ipc::kVersion, ipc::Record::built};
+    report.header = {ipc::kMagic, ipc::kVersion, ipc::Record::ready};
     REQUIRE(send_record(pair.a.get(), report) == 0);
     CHECK_FALSE(as_report());
     report.header = {0, ipc::kVersion, ipc::Record::ended};

@@ -304,13 +304,13 @@ TEST_CASE("a launcher that breaks the protocol is cut off", "[runner]") {
     }
     SECTION("a hello of another release") {
         ipc::Hello hello;
-        hello.header.version = 2;
+        hello.header.version = ipc::kVersion + 1;
         REQUIRE(runner::send_record(stage.launcher.get(), hello) == 0);
     }
     SECTION("a sandbox without its descriptors") {
         stage.launcher_says_hello();
         stage.berthd->send(stage.start(1));
-        ipc::BuildReply reply;
+        ipc::Ready reply;
         reply.id = stage.next_request().id;
         REQUIRE(runner::send_record(stage.launcher.get(), reply) == 0);
         CHECK(stage.ended(1).kind == EndKind::setup_failed);
@@ -318,9 +318,9 @@ TEST_CASE("a launcher that breaks the protocol is cut off", "[runner]") {
     SECTION("a count of descriptors that is not so") {
         stage.launcher_says_hello();
         stage.berthd->send(stage.start(1));
-        ipc::BuildReply reply;
+        ipc::Ready reply;
         reply.id = stage.next_request().id;
-        reply.descriptors = 3;
+        reply.has_cgroup = 1;
         REQUIRE(runner::send_record(stage.launcher.get(), reply) == 0);
         CHECK(stage.ended(1).kind == EndKind::setup_failed);
     }

@@ -75,35 +75,35 @@ TEST_CASE("a hostile build request is refused, and the next one is served", "[sa
         int err;
     };
     const Hostile all[] = {
-        {"a path as release", [](auto& r) { name(r.release, "a/b"); }, Step::request, EINVAL},
-        {"an absolute release", [](auto& r) { name(r.release, "/etc"); }, Step::request, EINVAL},
-        {"the parent folder", [](auto& r) { name(r.release, ".."); }, Step::request, EINVAL},
-        {"the folder itself", [](auto& r) { name(r.release, "."); }, Step::request, EINVAL},
-        {"no release", [](auto& r) { r.release[0] = '\0'; }, Step::request, EINVAL},
+        {"a path as release", [](auto& r) { name(r.assignment.release, "a/b"); }, Step::request, EINVAL},
+        {"an absolute release", [](auto& r) { name(r.assignment.release, "/etc"); }, Step::request, EINVAL},
+        {"the parent folder", [](auto& r) { name(r.assignment.release, ".."); }, Step::request, EINVAL},
+        {"the folder itself", [](auto& r) { name(r.assignment.release, "."); }, Step::request, EINVAL},
+        {"no release", [](auto& r) { r.assignment.release[0] = '\0'; }, Step::request, EINVAL},
         {"a release that does not end",
-         [](auto& r) { std::memset(r.release, 'a', sizeof r.release); }, Step::request, EINVAL},
+         [](auto& r) { std::memset(r.assignment.release, 'a', sizeof r.assignment.release); }, Step::request, EINVAL},
         {"a runtime that does not end",
-         [](auto& r) { std::memset(r.runtime, 'a', sizeof r.runtime); }, Step::request, EINVAL},
-        {"an unknown release", [](auto& r) { name(r.release, "absent"); }, Step::release, ENOENT},
-        {"an unknown runtime", [](auto& r) { std::strcpy(r.runtime, "windows"); }, Step::runtime,
+         [](auto& r) { std::memset(r.kind.runtime, 'a', sizeof r.kind.runtime); }, Step::request, EINVAL},
+        {"an unknown release", [](auto& r) { name(r.assignment.release, "absent"); }, Step::release, ENOENT},
+        {"an unknown runtime", [](auto& r) { std::strcpy(r.kind.runtime, "windows"); }, Step::runtime,
          ENOENT},
         {"another version", [](auto& r) { r.header.version = 9; }, Step::request, EPROTO},
         {"another record", [](auto& r) { r.header.record = ipc::Record::plan; }, Step::request,
          EPROTO},
         {"another mark", [](auto& r) { r.header.magic = 1; }, Step::request, EPROTO},
-        {"the host's network without its grant", [](auto& r) { r.network = ipc::Network::host; },
+        {"the host's network without its grant", [](auto& r) { r.kind.network = ipc::Network::host; },
          Step::request, EPERM},
-        {"an unknown network", [](auto& r) { r.network = static_cast<ipc::Network>(77); },
+        {"an unknown network", [](auto& r) { r.kind.network = static_cast<ipc::Network>(77); },
          Step::request, EINVAL},
-        {"an unknown grant", [](auto& r) { r.grants = 0x8000; }, Step::request, EPERM},
-        {"no memory", [](auto& r) { r.limits.memory_bytes = 0; }, Step::request, ERANGE},
-        {"all memory", [](auto& r) { r.limits.memory_bytes = ~0ULL; }, Step::request, ERANGE},
-        {"endless scratch", [](auto& r) { r.limits.scratch_bytes = ~0ULL; }, Step::request, ERANGE},
-        {"no inodes", [](auto& r) { r.limits.scratch_inodes = 0; }, Step::request, ERANGE},
-        {"no processes", [](auto& r) { r.limits.processes = 0; }, Step::request, ERANGE},
-        {"endless processes", [](auto& r) { r.limits.processes = ~0ULL; }, Step::request, ERANGE},
-        {"endless files", [](auto& r) { r.limits.open_files = ~0ULL; }, Step::request, ERANGE},
-        {"endless cpu", [](auto& r) { r.limits.cpu_percent = ~0ULL; }, Step::request, ERANGE},
+        {"an unknown grant", [](auto& r) { r.kind.grants = 0x8000; }, Step::request, EPERM},
+        {"no memory", [](auto& r) { r.assignment.limits.memory_bytes = 0; }, Step::request, ERANGE},
+        {"all memory", [](auto& r) { r.assignment.limits.memory_bytes = ~0ULL; }, Step::request, ERANGE},
+        {"endless scratch", [](auto& r) { r.assignment.limits.scratch_bytes = ~0ULL; }, Step::request, ERANGE},
+        {"no inodes", [](auto& r) { r.assignment.limits.scratch_inodes = 0; }, Step::request, ERANGE},
+        {"no processes", [](auto& r) { r.assignment.limits.processes = 0; }, Step::request, ERANGE},
+        {"endless processes", [](auto& r) { r.assignment.limits.processes = ~0ULL; }, Step::request, ERANGE},
+        {"endless files", [](auto& r) { r.assignment.limits.open_files = ~0ULL; }, Step::request, ERANGE},
+        {"endless cpu", [](auto& r) { r.assignment.limits.cpu_percent = ~0ULL; }, Step::request, ERANGE},
     };
     for (const Hostile& hostile : all) {
         INFO(hostile.what);
@@ -112,7 +112,7 @@ TEST_CASE("a hostile build request is refused, and the next one is served", "[sa
         const Sandbox sandbox = launcher.build(request);
         CHECK(sandbox.reply.step == hostile.step);
         CHECK(sandbox.reply.err == hostile.err);
-        CHECK(sandbox.reply.descriptors == 0);
+        CHECK(sandbox.reply.has_cgroup == 0);
     }
     CHECK(launcher.said({"call", "socket-inet"}) == "ok\n");
 }
@@ -130,7 +130,7 @@ TEST_CASE("a release that is a symbolic link is not followed", "[sandbox]") {
     Launcher launcher;
     std::filesystem::create_symlink("/etc", launcher.release_path("link"));
     ipc::BuildRequest request = launcher.request();
-    name(request.release, "link");
+    name(request.assignment.release, "link");
     const Sandbox sandbox = launcher.build(request);
     CHECK(sandbox.reply.step == Step::release);
     CHECK(sandbox.reply.err == ELOOP);

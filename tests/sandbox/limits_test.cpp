@@ -12,7 +12,7 @@ TEST_CASE("a fork bomb stops at the limit of processes", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.processes = 20;
+    request.assignment.limits.processes = 20;
     const Ended ended = launcher.run_with(request, probe({"fork"}));
     CHECK(ended.out == "19 EAGAIN\n");
 }
@@ -21,7 +21,7 @@ TEST_CASE("a full scratch space is full for all its folders", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.scratch_bytes = 4 << 20;
+    request.assignment.limits.scratch_bytes = 4 << 20;
     for (const char* path : {"/tmp/x", "/work/x", "/dev/shm/x"}) {
         const Ended ended = launcher.run_with(request, probe({"fill", path}));
         CHECK(ended.out == "ENOSPC 4194304\n");
@@ -32,7 +32,7 @@ TEST_CASE("files without content run out too", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.scratch_inodes = 100;
+    request.assignment.limits.scratch_inodes = 100;
     const Ended ended = launcher.run_with(request, probe({"make-files", "/work"}));
     CHECK_THAT(ended.out, Contains("ENOSPC"));
     CHECK(std::stoi(ended.out) < 100);
@@ -42,7 +42,7 @@ TEST_CASE("a script opens no more files than it may", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.open_files = 32;
+    request.assignment.limits.open_files = 32;
     CHECK(launcher.run_with(request, probe({"open-files"})).out == "29 EMFILE\n");
 }
 
@@ -50,7 +50,7 @@ TEST_CASE("without a cgroup the memory of a process is limited", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.memory_bytes = 64 << 20;
+    request.assignment.limits.memory_bytes = 64 << 20;
     CHECK(launcher.run_with(request, probe({"allocate", "32"})).out == "ok\n");
     CHECK(launcher.run_with(request, probe({"allocate", "80"})).out == "ENOMEM\n");
 }
@@ -59,7 +59,7 @@ TEST_CASE("shared memory and queues of System V have limits too", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.memory_bytes = 64 << 20;
+    request.assignment.limits.memory_bytes = 64 << 20;
     CHECK(launcher.run_with(request, probe({"shared-memory"})).out == "64 ENOSPC\n");
     CHECK(launcher.run_with(request, probe({"ipc-objects"})).out == "32 64 ENOSPC\n");
     // The limits are those of one sandbox: the host's stay as they were.
@@ -73,7 +73,7 @@ TEST_CASE("one sandbox at its limits does not touch another", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.processes = 8;
+    request.assignment.limits.processes = 8;
     Sandbox first = launcher.build(request);
     Sandbox second = launcher.build(request);
     CHECK_FALSE(first.start(probe({"fork"})));

@@ -46,8 +46,8 @@ Fd listen_abstract(const std::string& name) {
 
 ipc::BuildRequest with_host_network(const Launcher& launcher) {
     ipc::BuildRequest request = launcher.request();
-    request.network = ipc::Network::host;
-    request.grants = ipc::grant_host_network;
+    request.kind.network = ipc::Network::host;
+    request.kind.grants = ipc::grant_host_network;
     return request;
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("no runner gets the host's network from a launcher that was not told t
     Launcher::Options options;
     options.host_network = Launcher::HostNetwork::refused;
     Launcher launcher{options};
-    const ipc::BuildReply reply = launcher.build(with_host_network(launcher)).reply;
+    const ipc::Ready reply = launcher.build(with_host_network(launcher)).reply;
     CHECK(reply.step == ipc::Step::request);
     CHECK(reply.err == EPERM);
     CHECK(launcher.said({"read", "/etc/resolv.conf"}) == "");  // others are built

@@ -12,7 +12,7 @@ namespace {
 std::string output_of(const std::string& program, const char* option, const std::string& code) {
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
-    request.limits.scratch_bytes = 64 << 20;
+    request.assignment.limits.scratch_bytes = 64 << 20;
     Run run;
     run.argv = {program, option, code};
     run.env = {"PATH=/usr/bin:/bin", "HOME=/work", "LANG=C.UTF-8"};

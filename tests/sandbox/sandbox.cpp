@@ -297,9 +297,9 @@ std::string Launcher::release_path(const std::string& name) const {
 
 ipc::BuildRequest Launcher::request() const {
     ipc::BuildRequest request;
-    std::strcpy(request.runtime, "host");
-    std::strcpy(request.release, "probe");
-    request.limits = {.memory_bytes = 512 << 20,
+    std::strcpy(request.kind.runtime, "host");
+    std::strcpy(request.assignment.release, "probe");
+    request.assignment.limits = {.memory_bytes = 512 << 20,
                       .scratch_bytes = 16 << 20,
                       .scratch_inodes = 1000,
                       .processes = 64,
@@ -313,10 +313,10 @@ Sandbox Launcher::build(const ipc::BuildRequest& request) {
     sent.id = next_id_++;
     REQUIRE(::send(socket_.get(), &sent, sizeof sent, MSG_NOSIGNAL) == sizeof sent);
     std::vector<Fd> descriptors;
-    const auto reply = as<ipc::BuildReply>(receive(socket_.get(), descriptors));
+    const auto reply = as<ipc::Ready>(receive(socket_.get(), descriptors));
     REQUIRE(reply);
     REQUIRE(reply->id == sent.id);
-    REQUIRE(reply->descriptors == descriptors.size());
+    if (reply->step == ipc::Step::none) REQUIRE(descriptors.size() == 3 + reply->has_cgroup);
     Sandbox sandbox;
     sandbox.reply = *reply;
     if (reply->step != ipc::Step::none) {

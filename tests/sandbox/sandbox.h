@@ -41,7 +41,7 @@ struct Ended {
 class Sandbox {
 public:
     Sandbox() = default;
-    ipc::BuildReply reply;
+    ipc::Ready reply;
     Fd plan;
     Fd status;
     Fd pidfd;
