@@ -39,7 +39,7 @@ TEST_CASE("what is not exactly the expected record is none", "[runner]") {
 
     REQUIRE(send_packet(pair.a.get(), &report, sizeof report - 1, {}) == 0);
     CHECK_FALSE(as_report());
-    report.header.version = 2;
+    report.header.version = ipc::kVersion + 1;
     REQUIRE(send_record(pair.a.get(), report) == 0);
     CHECK_FALSE(as_report());
     report.header = {ipc::kMagic, ipc::kVersion, ipc::Record::ready};
