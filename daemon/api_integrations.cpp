@@ -124,6 +124,7 @@ void ApiImpl::create_integration(Caller who, IntegrationInput input, Done<Integr
         [by = by(who), &config = parts_.config,
          input = std::move(input)](Db& db) -> Result<Integration> {
             Integration wanted;
+            wanted.network = NetworkMode::none;  // until berth-egress is there
             auto applied = apply(input, config, wanted);
             if (!applied) return pass_on(applied);
             if (wanted.long_name.empty()) wanted.long_name = wanted.name;

@@ -11,9 +11,11 @@ namespace berth {
 void RunFlow::started(const ipc::Started& message) {
     const LivePtr live = find(message.run_id, message.attempt);
     if (!live) return;
+    RunEnd known;
+    known.warm = message.warm;
     parts_.store.write(
-        [run = live->run, time = time_from_micros(message.time_us)](Db& db) {
-            return move_run(db, run.id, run.attempt, RunState::running, "", time);
+        [run = live->run, known, time = time_from_micros(message.time_us)](Db& db) {
+            return move_run(db, run.id, run.attempt, RunState::running, "", time, known);
         },
         [live, alive = alive_](Result<Run> moved) {
             if (*alive && moved) live->run = std::move(*moved);
@@ -83,7 +85,11 @@ void RunFlow::ended(const ipc::Ended& message) {
     if (!live) return;
     RunEnd end;
     end.std_out = message.std_out;
-    end.usage = Usage{message.user_us, message.system_us, message.max_rss_bytes, message.log_bytes};
+    end.refused_syscalls = message.refused_syscalls;
+    end.tree_empty = message.tree_empty;
+    end.usage = Usage{message.user_us,           message.system_us,     message.max_rss_bytes,
+                      message.memory_peak_bytes, message.io_read_bytes, message.io_write_bytes,
+                      message.log_bytes};
     Outcome outcome = outcome_of(message);
     if (live->stopping && !live->cancelled && std::holds_alternative<Cancelled>(outcome))
         outcome = Lost{"the daemon was stopped while it ran"};

@@ -62,6 +62,7 @@ Json to_form(const Integration& i) {
         {"default_release_id", reference(i.default_release_id)},
         {"default_release_channel", word(i.default_release_channel)},
         {"network", to_string(i.network)},
+        {"egress_names", i.egress_names},
         {"on_lost", to_string(i.on_lost)},
         {"wall_time_seconds", i.wall_time.count()},
         {"memory_mib", i.memory_bytes >> 20},
@@ -126,6 +127,18 @@ Json to_form(const LogChunk& c) {
     return form;
 }
 
+Json to_form(const RunConnection& c) {
+    return {{"name", or_null(c.name)},
+            {"address", or_null(c.address)},
+            {"port", c.port},
+            {"sent_bytes", c.sent_bytes},
+            {"received_bytes", c.received_bytes},
+            {"allowed", c.refused.empty()},
+            {"refused", or_null(c.refused)},
+            {"attempt", c.attempt},
+            {"date", to_rfc3339(c.time)}};
+}
+
 Json to_form(const RunView& view) {
     const Run& r = view.run;
     Json triggers = Json::array();
@@ -150,10 +163,16 @@ Json to_form(const RunView& view) {
         {"attempt", r.attempt},
         {"std_out", or_null(r.std_out)},
         {"grants", stored(r.grants, Json::array())},
+        {"warm", r.warm},
+        {"refused_syscalls", r.refused_syscalls},
+        {"tree_empty", r.tree_empty},
         {"usage",
          {{"user_ms", r.usage.user_us / 1000},
           {"system_ms", r.usage.system_us / 1000},
           {"max_rss_bytes", r.usage.max_rss_bytes},
+          {"memory_peak_bytes", r.usage.memory_peak_bytes},
+          {"io_read_bytes", r.usage.io_read_bytes},
+          {"io_write_bytes", r.usage.io_write_bytes},
           {"log_bytes", r.usage.log_bytes}}},
     };
 }
@@ -207,6 +226,7 @@ template Json to_forms(const std::vector<Release>&);
 template Json to_forms(const std::vector<Connector>&);
 template Json to_forms(const std::vector<Connection>&);
 template Json to_forms(const std::vector<RunEvent>&);
+template Json to_forms(const std::vector<RunConnection>&);
 template Json to_forms(const std::vector<RunView>&);
 template Json to_forms(const std::vector<TenantView>&);
 

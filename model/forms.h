@@ -14,6 +14,7 @@ Json to_form(const Release& release);
 Json to_form(const Connector& connector);
 Json to_form(const Connection& connection);
 Json to_form(const RunEvent& event);
+Json to_form(const RunConnection& connection);
 Json to_form(const LogChunk& chunk);
 
 // A run shows the triggers it was made of.

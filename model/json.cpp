@@ -169,4 +169,15 @@ std::string to_text(const Json& value) {
     return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string list_text(const std::vector<std::string>& list) { return to_text(Json(list)); }
+
+std::vector<std::string> read_list(std::string_view text) {
+    std::vector<std::string> list;
+    const Json value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_array()) return list;
+    for (const Json& item : value)
+        if (item.is_string()) list.push_back(item.get<std::string>());
+    return list;
+}
+
 }  // namespace berth

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 
@@ -19,5 +20,10 @@ Result<Json> parse_json(std::string_view text);
 
 // Compact text; never throws (what is not UTF-8 becomes U+FFFD).
 std::string to_text(const Json& value);
+
+// A list of strings as the JSON text that the store keeps, and back; what is no such
+// text reads as an empty list.
+std::string list_text(const std::vector<std::string>& list);
+std::vector<std::string> read_list(std::string_view text);
 
 }  // namespace berth

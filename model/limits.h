@@ -47,6 +47,8 @@ inline constexpr std::size_t kManifestAliases = 50;
 // --- names
 inline constexpr std::size_t kNameBytes = 63;  // tenants, integrations, connectors
 inline constexpr std::size_t kLongNameBytes = 200;
+inline constexpr std::size_t kHostNameBytes = 253;      // RFC 1035
+inline constexpr std::size_t kEgressNames = 64;         // of an integration
 inline constexpr std::size_t kCommandBytes = 16 * KiB;  // a manifest's `run` or `build` line
 
 // --- releases
@@ -86,6 +88,33 @@ inline constexpr std::uint64_t kScratchInodes = 65'536;
 inline constexpr std::uint64_t kProcesses = 256;
 inline constexpr std::uint64_t kOpenFiles = 1024;
 inline constexpr std::uint64_t kFileBytes = 256 * MiB;  // RLIMIT_FSIZE
+
+// --- what a run connects to
+inline constexpr std::size_t kRunConnections = 1'000;  // on its record; what follows is counted
+
+// --- berth-egress; for one run where nothing else is said
+inline constexpr std::size_t kEgressListeners = 32;        // opened in its sandbox
+inline constexpr std::size_t kEgressConnections = 256;     // open at once; more wait in the backlog
+inline constexpr std::size_t kEgressKnownNames = 4'096;    // each has an address of its own
+inline constexpr std::size_t kEgressLookups = 16;          // at once
+inline constexpr std::size_t kEgressWaitingLookups = 256;  // past it, a name cannot be looked up
+inline constexpr std::size_t kEgressAddresses = 8;         // of a name, tried one after the other
+inline constexpr auto kEgressNameTime = 30s;  // for so long a look-up serves further connections
+inline constexpr auto kEgressConnectTime = 15s;  // for each address
+inline constexpr auto kEgressHeadTime = 10s;     // for a CONNECT head, or a TLS hello
+inline constexpr std::size_t kEgressHeadBytes = 8 * KiB;     // of a CONNECT head
+inline constexpr std::size_t kEgressHelloBytes = 17 * KiB;   // of a TLS hello: one record
+inline constexpr std::size_t kEgressBufferBytes = 64 * KiB;  // each way, only while one end is slow
+inline constexpr auto kEgressIdleTime = 30min;  // without a byte; its wall time mostly comes first
+inline constexpr std::size_t kEgressDnsConnections = 16;   // DNS over TCP, at once
+inline constexpr std::size_t kEgressPacketBytes = 64 * KiB;  // runner ↔ egress
+inline constexpr auto kEgressHelloTime = 10s;  // for berth-egress to answer; then it is not there
+
+// --- schedules (reliability.md B7)
+inline constexpr std::size_t kScheduleBytes = 256;    // cron text or interval
+inline constexpr std::size_t kZoneNameBytes = 64;     // `America/Argentina/ComodRivadavia` has 32
+inline constexpr std::size_t kZoneBytes = 256 * KiB;  // one zoneinfo file; the largest has 4 KiB
+inline constexpr auto kLongestInterval = 366 * 24h;
 
 // --- what a run prints
 inline constexpr std::uint64_t kLogBytes = 16 * MiB;       // per run; then one truncation marker

@@ -120,7 +120,9 @@ std::string describe(const Outcome& outcome) {
         overloaded{
             [](const Exited& o) { return fmt::format("exited with code {}", o.code); },
             [](const Signalled& o) {
-                return fmt::format("killed by signal {} ({})", o.signo, ::strsignal(o.signo));
+                const char* name = ::sigabbrev_np(o.signo);  // null: a real-time signal
+                return fmt::format("ended by signal {} ({}{})", o.signo, name ? "SIG" : "",
+                                   name ? name : "real-time");
             },
             [](const TimedOut& o) {
                 return fmt::format("stopped after its limit of {} s", o.limit.count());

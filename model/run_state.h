@@ -83,7 +83,8 @@ using Outcome = std::variant<Exited, Signalled, TimedOut, OutOfMemory, Cancelled
                              StateTooLarge, MetadataInvalid>;
 
 RunState end_state(const Outcome& outcome);
-// For people: `exited with code 3`, `killed: out of memory at 256 MiB`,
+// For people: `exited with code 3`, `ended by signal 31 (SIGSYS)`,
+// `killed: out of memory at 256 MiB`,
 // `could not be set up: mounting /proc: Operation not permitted`.
 std::string describe(const Outcome& outcome);
 

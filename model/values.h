@@ -57,7 +57,8 @@ struct Integration {
     std::string repository_tracking_branch;
     std::optional<ReleaseId> default_release_id;
     std::optional<Channel> default_release_channel;
-    NetworkMode network = NetworkMode::none;
+    NetworkMode network = NetworkMode::egress;
+    std::vector<std::string> egress_names;  // host_name.h; empty: any public one
     OnLost on_lost = OnLost::fail;
     std::chrono::seconds wall_time{600};
     std::uint64_t memory_bytes = std::uint64_t{512} << 20;
@@ -156,7 +157,10 @@ struct WaitingTrigger {
 struct Usage {
     std::int64_t user_us = 0;
     std::int64_t system_us = 0;
-    std::uint64_t max_rss_bytes = 0;
+    std::uint64_t max_rss_bytes = 0;      // of its largest process
+    std::uint64_t memory_peak_bytes = 0;  // of all together; 0: not known without a cgroup
+    std::uint64_t io_read_bytes = 0;      // likewise
+    std::uint64_t io_write_bytes = 0;
     std::uint64_t log_bytes = 0;
 };
 
@@ -167,10 +171,13 @@ struct Run {
     ReleaseId release_id;
     RunMode mode = RunMode::normal;
     RunState state = RunState::queued;
-    int attempt = 1;      // the fence: every write of a run carries it
-    std::string reason;   // describe(outcome) once it has ended
-    std::string std_out;  // its last non-empty stdout line, masked
-    std::string grants;   // JSON array: each weakening of its sandbox
+    int attempt = 1;                            // the fence: every write of a run carries it
+    std::string reason;                         // describe(outcome) once it has ended
+    std::string std_out;                        // its last non-empty stdout line, masked
+    std::string grants;                         // JSON array: each weakening of its sandbox
+    bool warm = false;                          // it began in a parked sandbox
+    std::vector<std::string> refused_syscalls;  // by name, the first different ones
+    bool tree_empty = false;  // the kernel confirmed that no process of it was left
     Usage usage;
     Time created{};
     std::optional<Time> started;
@@ -183,6 +190,19 @@ struct RunEvent {
     RunState state = RunState::queued;
     std::string note;
     Time time{};
+};
+
+// A connection that a run made through berth-egress, or was refused.
+struct RunConnection {
+    RunId run_id;
+    int attempt = 1;
+    Time time{};          // when it was opened
+    std::string name;     // as asked for; empty: the script used an address
+    std::string address;  // that was connected to, or refused; empty: there was none
+    std::uint16_t port = 0;
+    std::uint64_t sent_bytes = 0;  // by the script
+    std::uint64_t received_bytes = 0;
+    std::string refused;  // why; empty: it was allowed
 };
 
 enum class OutputStream { out, err, note };  // note: written by Berth, such as a truncation marker

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "model/host_name.h"
+#include "model/json.h"
 #include "model/limits.h"
 #include "store/connectors.h"
 #include "store/sql.h"
@@ -11,8 +13,9 @@ namespace {
 
 constexpr std::string_view kSelect =
     "select id, name, long_name, type, repository_url, repository_path,"
-    " repository_tracking_branch, default_release_id, default_release_channel, network, on_lost,"
-    " wall_time_seconds, memory_bytes, archived, paused, created, modified from integrations";
+    " repository_tracking_branch, default_release_id, default_release_channel, network,"
+    " egress_names, on_lost, wall_time_seconds, memory_bytes, archived, paused, created, modified "
+    "from integrations";
 
 constexpr std::array kSortFields{
     SortField{"id", "id"},
@@ -41,6 +44,7 @@ Integration read_integration(Db& db, const Row& row) {
     integration.default_release_channel =
         c.maybe([](Columns& columns) { return columns.word(parse_channel); });
     integration.network = c.word(parse_network_mode);
+    integration.egress_names = read_list(c.text());
     integration.on_lost = c.word(parse_on_lost);
     integration.wall_time = std::chrono::seconds{c.integer()};
     integration.memory_bytes = static_cast<std::uint64_t>(c.integer());
@@ -52,8 +56,22 @@ Integration read_integration(Db& db, const Row& row) {
     return integration;
 }
 
+Result<void> check_egress_names(const std::vector<std::string>& names) {
+    if (names.size() > limits::kEgressNames)
+        return fail_at(FailureKind::unprocessable, "egress_names",
+                       "'egress_names' has {} names; at most {} are allowed, and '*.example.com' "
+                       "stands for all below it",
+                       names.size(), limits::kEgressNames);
+    for (const std::string& name : names)
+        if (const auto good = parse_egress_name(name); !good)
+            return fail_at(FailureKind::unprocessable, "egress_names", "'egress_names': {}",
+                           good.error().message);
+    return {};
+}
+
 Result<void> check_integration(const Integration& integration) {
     if (auto ok = check_slug("name", integration.name); !ok) return ok;
+    if (auto ok = check_egress_names(integration.egress_names); !ok) return ok;
     if (integration.long_name.size() > limits::kLongNameBytes)
         return fail_at(FailureKind::unprocessable, "long_name",
                        "'long_name' has {} bytes; at most {} are allowed",
@@ -95,14 +113,15 @@ Result<Integration> create_integration(Db& db, const By& by, const Integration& 
                        "a new integration has no releases; set 'default_release_id' later");
     const auto row = db.one(
         "insert into integrations (name, long_name, type, repository_url, repository_path,"
-        " repository_tracking_branch, default_release_channel, network, on_lost,"
-        " wall_time_seconds, memory_bytes, archived, paused, created, modified)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)"
+        " repository_tracking_branch, default_release_channel, network,"
+        " egress_names, on_lost, wall_time_seconds, memory_bytes, archived, paused, created,"
+        " modified)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)"
         " on conflict do nothing returning id",
         {wanted.name, wanted.long_name, wanted.type, wanted.repository_url, wanted.repository_path,
          wanted.repository_tracking_branch, channel_word(wanted.default_release_channel),
-         to_string(wanted.network), to_string(wanted.on_lost), wanted.wall_time.count(),
-         wanted.memory_bytes, wanted.archived, wanted.paused, by.now});
+         to_string(wanted.network), list_text(wanted.egress_names), to_string(wanted.on_lost),
+         wanted.wall_time.count(), wanted.memory_bytes, wanted.archived, wanted.paused, by.now});
     if (!row) {
         auto taken = name_taken(wanted.name);
         return pass_on(taken);
@@ -149,13 +168,14 @@ Result<Integration> update_integration(Db& db, const By& by, const Integration& 
     const auto rows = db.exec(
         "update integrations set name = $2, long_name = $3, type = $4, repository_url = $5,"
         " repository_path = $6, repository_tracking_branch = $7, default_release_id = $8,"
-        " default_release_channel = $9, network = $10, on_lost = $11, wall_time_seconds = $12,"
-        " memory_bytes = $13, archived = $14, paused = $15, modified = $16 where id = $1",
+        " default_release_channel = $9, network = $10, egress_names = $11, on_lost = $12,"
+        " wall_time_seconds = $13, memory_bytes = $14, archived = $15, paused = $16,"
+        " modified = $17 where id = $1",
         {changed.id, changed.name, changed.long_name, changed.type, changed.repository_url,
          changed.repository_path, changed.repository_tracking_branch, changed.default_release_id,
          channel_word(changed.default_release_channel), to_string(changed.network),
-         to_string(changed.on_lost), changed.wall_time.count(), changed.memory_bytes,
-         changed.archived, changed.paused, by.now});
+         list_text(changed.egress_names), to_string(changed.on_lost), changed.wall_time.count(),
+         changed.memory_bytes, changed.archived, changed.paused, by.now});
     if (rows == 0)
         return fail(FailureKind::not_found, "there is no integration '{}'", changed.id.value);
     audit(db, by, "integration.update", fmt::format("integration {}", changed.id.value),

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "model/json.h"
 #include "model/limits.h"
 #include "store/sql.h"
 
@@ -10,7 +11,9 @@ namespace {
 
 constexpr std::string_view kSelect =
     "select id, tenant_id, integration_id, release_id, mode, state, attempt, reason, std_out,"
-    " grants, user_us, system_us, max_rss_bytes, log_bytes, created, started, completed from runs";
+    " grants, warm, refused_syscalls, tree_empty, user_us, system_us, max_rss_bytes,"
+    " memory_peak_bytes, io_read_bytes, io_write_bytes, log_bytes, created, started, completed"
+    " from runs";
 
 constexpr std::array kSortFields{
     SortField{"id", "id"},
@@ -32,10 +35,16 @@ Run read_run(const Row& row) {
     run.reason = c.text();
     run.std_out = c.text();
     run.grants = c.text();
+    run.warm = c.flag();
+    run.refused_syscalls = read_list(c.text());
+    run.tree_empty = c.flag();
     run.usage.user_us = c.integer();
     run.usage.system_us = c.integer();
-    run.usage.max_rss_bytes = static_cast<std::uint64_t>(c.integer());
-    run.usage.log_bytes = static_cast<std::uint64_t>(c.integer());
+    run.usage.max_rss_bytes = c.bytes();
+    run.usage.memory_peak_bytes = c.bytes();
+    run.usage.io_read_bytes = c.bytes();
+    run.usage.io_write_bytes = c.bytes();
+    run.usage.log_bytes = c.bytes();
     run.created = c.time();
     run.started = c.maybe_time();
     run.completed = c.maybe_time();
@@ -79,10 +88,29 @@ Result<Run> write_state(Db& db, const Run& run, RunState from, int from_attempt,
     const auto moved = db.exec(
         "update runs set state = $4, attempt = $5, reason = $6, std_out = $7, grants = $8,"
         " user_us = $9, system_us = $10, max_rss_bytes = $11, log_bytes = $12, started = $13,"
-        " completed = $14 where id = $1 and attempt = $2 and state = $3",
-        {run.id, from_attempt, to_string(from), to_string(run.state), run.attempt, run.reason,
-         run.std_out, run.grants, run.usage.user_us, run.usage.system_us, run.usage.max_rss_bytes,
-         run.usage.log_bytes, run.started, run.completed});
+        " completed = $14, warm = $15, refused_syscalls = $16, tree_empty = $17,"
+        " memory_peak_bytes = $18, io_read_bytes = $19, io_write_bytes = $20"
+        " where id = $1 and attempt = $2 and state = $3",
+        {run.id,
+         from_attempt,
+         to_string(from),
+         to_string(run.state),
+         run.attempt,
+         run.reason,
+         run.std_out,
+         run.grants,
+         run.usage.user_us,
+         run.usage.system_us,
+         run.usage.max_rss_bytes,
+         run.usage.log_bytes,
+         run.started,
+         run.completed,
+         run.warm,
+         list_text(run.refused_syscalls),
+         run.tree_empty,
+         run.usage.memory_peak_bytes,
+         run.usage.io_read_bytes,
+         run.usage.io_write_bytes});
     if (moved == 0)
         return fail(FailureKind::conflict, "run '{}' has just changed; look again", run.id.value);
     write_event(db, run, note, now);
@@ -157,11 +185,15 @@ Result<Run> move_run(Db& db, RunId id, int attempt, RunState to, std::string_vie
     if (to == RunState::queued) {  // whoever speaks for the old attempt is refused from now on
         run->attempt = attempt + 1;
         run->started.reset();
+        run->warm = false;
     }
     if (is_final(to)) run->completed = now;
     if (end.reason) run->reason = *end.reason;
     if (end.std_out) run->std_out = *end.std_out;
     if (end.grants) run->grants = *end.grants;
+    if (end.warm) run->warm = *end.warm;
+    if (end.refused_syscalls) run->refused_syscalls = *end.refused_syscalls;
+    if (end.tree_empty) run->tree_empty = *end.tree_empty;
     if (end.usage) run->usage = *end.usage;
     return write_state(db, *run, from, attempt, note, now);
 }

@@ -22,11 +22,14 @@ namespace berth {
 Result<Run> begin_run(Db& db, TenantId tenant, ReleaseId release, RunMode mode,
                       const std::vector<TriggerId>& triggers, Time now);
 
-// What is known when a run ends; members left empty keep what is stored.
+// What is known when a run moves on; members left empty keep what is stored.
 struct RunEnd {
     std::optional<std::string> reason{};
     std::optional<std::string> std_out{};
     std::optional<std::string> grants{};
+    std::optional<bool> warm{};
+    std::optional<std::vector<std::string>> refused_syscalls{};
+    std::optional<bool> tree_empty{};
     std::optional<Usage> usage{};
 };
 // THE function that changes the state of a run. conflict when `attempt` is not

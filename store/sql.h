@@ -23,6 +23,7 @@ public:
     explicit Columns(const Row& row) : row_{row} {}
 
     std::int64_t integer() { return row_.integer(at_++); }
+    std::uint64_t bytes() { return static_cast<std::uint64_t>(integer()); }
     std::string text() { return row_.text(at_++); }
     bool flag() { return integer() != 0; }
     Time time() { return time_from_micros(integer()); }

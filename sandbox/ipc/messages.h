@@ -46,10 +46,11 @@ struct RunnerHello {
     std::uint32_t landlock_abi = 0;
     std::uint32_t slots = 0;
     std::uint32_t first_uid = 0;
+    bool egress_present = false;  // berth-egress is connected
     template <class V>
     void fields(V& v) {
         v(protocol, root_key_id, why, secret_memory_locked, launcher_present, protections,
-          landlock_abi, slots, first_uid);
+          landlock_abi, slots, first_uid, egress_present);
     }
 };
 

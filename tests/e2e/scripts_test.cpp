@@ -28,7 +28,7 @@ TEST_CASE("each way to end has its state and its reason", "[e2e]") {
     for (const auto& [command, state, reason] : std::initializer_list<Case>{
              {"exit 3", "failed_integration", "exited with code 3"},
              {"no-such-program", "failed_integration", "exited with code 127"},
-             {"kill -KILL $$", "failed_integration", "killed by signal 9 (Killed)"},
+             {"kill -KILL $$", "failed_integration", "ended by signal 9 (SIGKILL)"},
              {"exec >&- 2>&-; exit 0", "succeeded", "exited with code 0"},
              {"sleep 600 & echo done", "succeeded", "exited with code 0"},
              {"printf '\\000\\377\\033[31m' >&2", "succeeded", "exited with code 0"}}) {

@@ -60,7 +60,7 @@ void survives(const Message& message) {
 }  // namespace
 
 TEST_CASE("every message comes back whole, and cut short not at all", "[ipc]") {
-    survives(RunnerHello{1, "rootroot", "why", true, true, 3, 4, 5, 6});
+    survives(RunnerHello{1, "rootroot", "why", true, true, 3, 4, 5, 6, true});
     survives(LoadKeys{std::string(16, 'i'), {kKey, {}}});
     survives(KeysLoaded{true, "why", {kKey}});
     survives(NewDataKey{1, kScope, 2});

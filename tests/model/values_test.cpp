@@ -103,7 +103,7 @@ TEST_CASE("an outcome decides the final state and can be told", "[model]") {
     const std::vector<Row> rows{
         {Exited{0}, RunState::succeeded, "exited with code 0"},
         {Exited{3}, RunState::failed_integration, "exited with code 3"},
-        {Signalled{11}, RunState::failed_integration, "killed by signal 11 (Segmentation fault)"},
+        {Signalled{11}, RunState::failed_integration, "ended by signal 11 (SIGSEGV)"},
         {TimedOut{std::chrono::seconds{600}}, RunState::failed_timeout,
          "stopped after its limit of 600 s"},
         {OutOfMemory{64 << 20}, RunState::failed_integration, "killed: out of memory at 64 MiB"},

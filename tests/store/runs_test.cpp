@@ -109,7 +109,10 @@ TEST_CASE("the end of a run is on its record", "[store]") {
     end.reason = "exited with code 0";
     end.std_out = R"({"cursor":7})";
     end.grants = R"(["host network"])";
-    end.usage = Usage{1, 2, 3, 4};
+    end.usage = Usage{1, 2, 3, 4, 5, 6, 7};
+    end.warm = true;
+    end.refused_syscalls = {"ptrace", "mount"};
+    end.tree_empty = true;
     const Time later = kNow + std::chrono::seconds{5};
     must(move_run(w.db, run.id, run.attempt, succeeded, "", later, end));
     const Run ended = must(get_run(w.db, run.id));
@@ -117,7 +120,14 @@ TEST_CASE("the end of a run is on its record", "[store]") {
     CHECK(ended.std_out == R"({"cursor":7})");
     CHECK(ended.grants == R"(["host network"])");
     CHECK(ended.usage.system_us == 2);
-    CHECK(ended.usage.log_bytes == 4);
+    CHECK(ended.usage.max_rss_bytes == 3);
+    CHECK(ended.usage.memory_peak_bytes == 4);
+    CHECK(ended.usage.io_read_bytes == 5);
+    CHECK(ended.usage.io_write_bytes == 6);
+    CHECK(ended.usage.log_bytes == 7);
+    CHECK(ended.warm);
+    CHECK(ended.refused_syscalls == std::vector<std::string>{"ptrace", "mount"});
+    CHECK(ended.tree_empty);
     CHECK(ended.completed == later);
     CHECK(last_run(w.db, run.tenant_id)->id == run.id);
     CHECK(last_successful_run(w.db, run.tenant_id)->std_out == R"({"cursor":7})");
