@@ -5,7 +5,8 @@
 //
 //   launcher → runner   Hello; then Ready for each sandbox that was parked for it
 //   runner → launcher   Build: one from nothing; or Take: a parked one gets its release
-//   launcher → runner   Ready in answer to Build
+//   launcher → runner   Ready in answer to Build, Attached in answer to each Take
+//   launcher → runner   Retire: let go of a parked sandbox, unless it was just taken
 //   launcher → pid 2    Attached: the release is mounted, or the step that failed
 //   runner → pid 2      PlanHeader, with the descriptors {plan memfd, stdin, stdout, stderr}
 //   pid 2 → runner      PlanFailed, or the end of the socket: execve succeeded
@@ -33,6 +34,7 @@ enum class Record : std::uint16_t {
     ended = 7,
     take = 8,
     attached = 9,
+    retire = 10,
 };
 
 struct RecordHeader {
@@ -117,7 +119,8 @@ struct BuildRequest {
 };
 
 // A parked sandbox is named by both, so that one that has died in the meantime is
-// not mistaken for its successor. Answered to pid 2 (Attached), not to the runner.
+// not mistaken for its successor. The runner does not wait for the answer: it only
+// needs it when something went wrong.
 struct TakeRequest {
     RecordHeader header{kMagic, kVersion, Record::take};
     std::uint32_t slot = 0;
@@ -185,10 +188,20 @@ struct Ready {
     std::uint32_t build_us = 0;  // from the clone until it was ready
 };
 
+// To pid 2, and to the runner in the order of its Takes. Step::slot: there is no such
+// parked sandbox any more, nothing was executed, and the run may have another one.
 struct Attached {
     RecordHeader header{kMagic, kVersion, Record::attached};
     Step step = Step::none;
     std::int32_t err = 0;
+};
+
+// The runner closes what it holds of it. One it has taken meanwhile stays with its run.
+struct Retire {
+    RecordHeader header{kMagic, kVersion, Record::retire};
+    std::uint32_t slot = 0;
+    std::uint32_t reserved = 0;
+    std::uint64_t serial = 0;
 };
 
 // The plan lies in a memfd sealed against writing, growing and shrinking: this
