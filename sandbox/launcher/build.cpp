@@ -82,7 +82,7 @@ Failed write_maps(const Fd& proc, pid_t pid, uid_t uid) {
 }
 
 // Answers the sandbox's processes until both are ready, or one has failed.
-Failed guide(const Fd& setup, const Fd& proc, pid_t pid, uid_t uid) {
+Failed guide(const Fd& setup, const Fd& proc, pid_t pid, uid_t uid, Listeners& listeners) {
     bool init_ready = false;
     bool script_ready = false;
     Step silent = Step::close_descriptors;  // what it means when nothing more is heard
@@ -92,9 +92,10 @@ Failed guide(const Fd& setup, const Fd& proc, pid_t pid, uid_t uid) {
         if (ready == 0) return {silent, ETIMEDOUT};
         if (ready < 0) return {silent, errno};
         SetupMessage message;
-        const ssize_t n = ::recv(setup.get(), &message, sizeof message, 0);
+        const long n = receive_setup(setup.get(), message, listeners);
         if (n != sizeof message) return {silent, ECHILD};
         switch (message.kind) {
+            case Kind::listeners: break;
             case Kind::failed: return {message.step, message.err};
             case Kind::init_ready: init_ready = true; break;
             case Kind::script_ready: script_ready = true; break;
@@ -119,17 +120,17 @@ struct Sockets {
     Pair setup;
 };
 
-pid_t clone_init(const Order& order, const Fd& cgroup, Fd& pidfd) {
+pid_t clone_init(const Order& order, const Fd& clone_into, Fd& pidfd) {
     int made = -1;
     clone_args args{};
-    args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+    args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
                  CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-    if (order.request.kind.network == ipc::Network::none) args.flags |= CLONE_NEWNET;
+    if (order.request.kind.network != ipc::Network::host) args.flags |= CLONE_NEWNET;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&made);
     args.exit_signal = SIGCHLD;
-    if (cgroup) {
+    if (clone_into) {
         args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = static_cast<unsigned>(cgroup.get());
+        args.cgroup = static_cast<unsigned>(clone_into.get());
     }
     const pid_t pid = clone3(args);
     if (pid == 0) run_init(order);
@@ -139,11 +140,10 @@ pid_t clone_init(const Order& order, const Fd& cgroup, Fd& pidfd) {
 
 // What fails here leaves nothing behind but a slot, which the caller gives back.
 Failed stand_up(const ipc::BuildRequest& request, const Equipment& equipment,
-                const Cgroups& cgroups, unsigned slot, Slots& slots, Built& built) {
-    if (cgroups.present()) {
-        built.cgroup = cgroups.make_leaf(slot, request.assignment.limits);
-        if (!built.cgroup) return {Step::cgroup, errno};
-    }
+                Cgroups& cgroups, unsigned slot, Slots& slots, Built& built) {
+    Fd clone_into;
+    if (const int err = cgroups.prepare(slot, request.assignment.limits, clone_into); err != 0)
+        return {Step::cgroup, err};
     Sockets sockets;
     for (Pair* pair : {&sockets.plan, &sockets.status, &sockets.setup})
         if (const int err = make_pair(*pair); err != 0) return {Step::sockets, err};
@@ -151,22 +151,25 @@ Failed stand_up(const ipc::BuildRequest& request, const Equipment& equipment,
     const uid_t uid = slots.uid_of(slot);
     const Order order{request,
                       equipment,
+                      cgroups,
+                      slot,
                       uid,
                       sockets.plan.theirs.get(),
                       sockets.status.theirs.get(),
                       sockets.setup.theirs.get()};
-    const pid_t pid = clone_init(order, built.cgroup, built.pidfd);
+    const pid_t pid = clone_init(order, clone_into, built.pidfd);
     if (pid < 0) return {Step::clone, errno};
     slots.set_pid(slot, pid);
     for (Pair* pair : {&sockets.plan, &sockets.status, &sockets.setup})
         pair->theirs.reset();  // else its end would never be seen
 
-    const Failed failed = guide(sockets.setup.ours, equipment.host.proc, pid, uid);
+    const Failed failed = guide(sockets.setup.ours, equipment.host.proc, pid, uid, built.listeners);
     if (failed.step != Step::none) {
         (void)pidfd_kill(built.pidfd.get(), SIGKILL);
         (void)::waitpid(pid, nullptr, 0);
         return failed;
     }
+    built.cgroup = cgroups.open_leaf(slot);
     built.plan = std::move(sockets.plan.ours);
     built.status = std::move(sockets.status.ours);
     return {};
@@ -187,14 +190,13 @@ int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants
     if (std::memcmp(&request.header, &expected.header, sizeof expected.header) != 0) return EPROTO;
     if (!is_component(request.assignment.release) || !is_component(request.kind.runtime)) return EINVAL;
     if ((request.kind.grants & ~allowed_grants) != 0) return EPERM;
-    if (request.kind.network != ipc::Network::none && request.kind.network != ipc::Network::host)
-        return EINVAL;
+    if (request.kind.network > ipc::Network::egress) return EINVAL;
     if (request.kind.network == ipc::Network::host && (request.kind.grants & ipc::grant_host_network) == 0)
         return EPERM;
     return limits_make_sense(request.assignment.limits) ? 0 : ERANGE;
 }
 
-Built build(const ipc::BuildRequest& request, const Equipment& equipment, const Cgroups& cgroups,
+Built build(const ipc::BuildRequest& request, const Equipment& equipment, Cgroups& cgroups,
             Slots& slots) {
     if (const int err = check_request(request, equipment.allowed_grants); err != 0)
         return failed_build(request.id, {Step::request, err});
@@ -211,13 +213,14 @@ Built build(const ipc::BuildRequest& request, const Equipment& equipment, const 
     const Failed failed = stand_up(request, equipment, cgroups, *slot, slots, built);
     if (failed.step != Step::none) {
         slots.give_back(*slot);
-        if (cgroups.present()) (void)cgroups.remove_leaf(*slot);  // retried when it is used again
+        (void)cgroups.remove(*slot);  // retried when it is used again
         return failed_build(request.id, failed);
     }
     built.reply.id = request.id;
     built.reply.protections = equipment.protections;
     built.reply.uid = slots.uid_of(*slot) + 1;
     built.reply.has_cgroup = built.cgroup ? 1 : 0;
+    built.reply.listeners = built.listeners.count;
     return built;
 }
 

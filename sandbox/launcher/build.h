@@ -6,6 +6,7 @@
 #include "sandbox/ipc/launcher_protocol.h"
 #include "sandbox/launcher/cgroup.h"
 #include "sandbox/launcher/inside.h"
+#include "sandbox/launcher/network.h"
 #include "sandbox/launcher/slots.h"
 
 namespace berth::launcher {
@@ -18,6 +19,7 @@ struct Built {
     Fd status;
     Fd pidfd;
     Fd cgroup;
+    Listeners listeners;  // with network egress
 };
 
 // Whether the request is one that may be built, with no weakening but the allowed
@@ -25,7 +27,7 @@ struct Built {
 int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants);
 
 // Blocks until the sandbox stands: about as long as starting a few processes.
-Built build(const ipc::BuildRequest& request, const Equipment& equipment, const Cgroups& cgroups,
+Built build(const ipc::BuildRequest& request, const Equipment& equipment, Cgroups& cgroups,
             Slots& slots);
 
 }  // namespace berth::launcher

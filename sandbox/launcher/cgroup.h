@@ -1,42 +1,93 @@
-// Limits by cgroup v2: one leaf per sandbox below a folder that was delegated to
-// the launcher. Used only when that folder was named; without it rlimits stand in,
-// and Hello says so. No group is ever made outside that folder.
+// Limits by cgroups: one back end, chosen at start and shown in Hello. v2 is a leaf
+// per sandbox below a folder that was delegated to the launcher; v1 is one below the
+// launcher's own group in each hierarchy that has a limit to give; with neither,
+// rlimits stand in. No group is ever made outside of those folders.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/fd.h"
 #include "sandbox/ipc/launcher_protocol.h"
 
 namespace berth::launcher {
 
+enum class CgroupKind : std::uint8_t { none, v2, v1 };
+
 // Writes the limits of the controllers (protection_cgroup_*) that are there into the
-// files of an open leaf; 0, or an errno value.
+// files of an open v2 leaf; 0, or an errno value.
 int write_limits(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& limits);
 
-// The delegated folder.
+// The same for a leaf in one v1 hierarchy, which has the files of its controllers.
+int write_limits_v1(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& limits);
+
+// The life of a slot's groups: prepare, enter, open_leaf, set_limits, remove. Every
+// function returns 0 or an errno value, and does nothing where there are no cgroups.
 class Cgroups {
 public:
-    Cgroups() = default;  // none: leaves are not made
+    Cgroups() = default;
 
-    // 0, or an errno value: the folder must be a cgroup that may have children.
-    // Turns on for them what it has of memory, pids and cpu.
-    int open(const char* root);
+    // Finds the back end, before the template root hides the host's files. `how` is
+    // `auto` (v2 if this program's group was delegated to it, else v1, else none),
+    // `none`, or a delegated v2 folder that holds no process. `name` is this launcher's,
+    // the same at its next start: what it left behind then goes.
+    int open(const char* how, const char* name);
 
-    bool present() const noexcept { return static_cast<bool>(root_); }
-    std::uint32_t protections() const noexcept { return controllers_; }
+    CgroupKind kind() const noexcept { return kind_; }
+    bool present() const noexcept { return kind_ != CgroupKind::none; }
+    std::uint32_t protections() const noexcept { return protections_; }
 
-    // Makes the leaf of a slot with these limits. What an earlier user of the slot
-    // left is removed first: a leaf stays until then, so that the runner can read how
-    // a run ended after its pid 1 is gone. Nothing and errno when it failed.
-    Fd make_leaf(unsigned slot, const ipc::SandboxLimits& limits) const;
+    // Before the clone. v2: makes the leaf that the sandbox is cloned into; v1: nothing,
+    // its groups take longer and are made by the sandbox's process.
+    int prepare(unsigned slot, const ipc::SandboxLimits& limits, Fd& clone_into);
+    // In the new process, before it leaves its cgroup namespace. v1: makes and enters.
+    int enter(unsigned slot, const ipc::SandboxLimits& limits) const;
+    // What the runner gets: the leaf, with v1 that of the memory hierarchy. Empty where
+    // there is none.
+    Fd open_leaf(unsigned slot) const;
+    // For a sandbox that stands, when it is taken for a run.
+    int set_limits(unsigned slot, const ipc::SandboxLimits& limits) const;
+    // Removes the groups of a slot; EBUSY while a process is left.
+    int remove(unsigned slot) const;
 
-    // Kills whatever is left in the leaf and removes it; 0 also if it was not there.
-    int remove_leaf(unsigned slot) const;
+    // The groups of a sandbox that has ended stay for a while, since the runner reads
+    // there how it ended: sweep() removes them then, or prepare() for the next one. It
+    // says in how many milliseconds it wants to be called again; -1: not before ended().
+    static constexpr std::int64_t kKeepMs = 10'000;
+    void ended(unsigned slot, std::int64_t now_ms);
+    int sweep(std::int64_t now_ms);
+
+    // When the launcher ends: removes all groups without processes, and v1's folders
+    // around them if their parents may be written to. Live runs keep theirs; the next
+    // launcher removes them.
+    void close();
 
 private:
-    Fd root_;
-    std::uint32_t controllers_ = 0;
+    // A folder that leaves are made in: v2 has one, v1 one in each hierarchy.
+    struct Root {
+        Fd folder;
+        Fd parent;  // v1
+        std::uint32_t controllers = 0;
+    };
+    struct Ended {
+        unsigned slot = 0;
+        std::int64_t at_ms = 0;
+    };
+    static constexpr std::size_t kRoots = 3;  // memory, pids, cpu
+
+    int open_v2(const char* folder);
+    int open_delegated();
+    int open_v1(const char* name);
+    void remove_all() const;
+    int make(const Root& root, unsigned slot, const ipc::SandboxLimits& limits, Fd& leaf) const;
+
+    CgroupKind kind_ = CgroupKind::none;
+    std::uint32_t protections_ = 0;
+    Root roots_[kRoots];
+    std::size_t count_ = 0;
+    char name_[32] = {};  // of v1's folders
+    std::vector<Ended> ended_;
 };
 
 }  // namespace berth::launcher

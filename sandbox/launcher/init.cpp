@@ -5,11 +5,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -25,12 +23,28 @@
 #include "sandbox/launcher/capabilities.h"
 #include "sandbox/launcher/inside.h"
 #include "sandbox/launcher/kernel.h"
+#include "sandbox/launcher/network.h"
 #include "sandbox/launcher/sandbox_mounts.h"
 
 namespace berth::launcher {
 namespace {
 
 using ipc::Step;
+
+// Before the descriptors are moved, so that a failure is told on the socket as it came.
+[[noreturn]] void give_up_early(const Order& order, Step step, int err) {
+    const SetupMessage message{SetupMessage::Kind::failed, step, err};
+    (void)::send(order.setup, &message, sizeof message, MSG_NOSIGNAL);
+    ::_exit(1);
+}
+
+int enter_cgroup(const Order& order) {
+    const int err = order.cgroups.enter(order.slot, order.request.assignment.limits);
+    if (err != 0) give_up_early(order, Step::cgroup, err);
+    // Only now, so that what it has entered is the root that it sees.
+    if (::unshare(CLONE_NEWCGROUP) < 0) give_up_early(order, Step::cgroup, errno);
+    return 0;
+}
 
 // A clone without exec ignores close-on-exec: without this, every sandbox would hold
 // the sockets of all others. Fails in silence, since the setup socket is not yet where
@@ -68,21 +82,6 @@ int mount_the_scratch(const Order& order) {
     return mount_scratch(order.request.assignment.limits, order.uid + 1);
 }
 
-int set_up_network(const Order& order) {
-    if (order.request.kind.network == ipc::Network::host) {
-        if (!order.equipment.host.resolver_folder) return 0;
-        const int err = show_resolver(kResolverFd, order.equipment.host.resolver_name);
-        (void)::close(kResolverFd);
-        return err;
-    }
-    const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    if (!socket) return errno;
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    return errno_of(::ioctl(socket.get(), SIOCSIFFLAGS, &request));
-}
-
 int set_host_name(const Order&) { return errno_of(::sethostname("berth", 5)); }
 
 int enter_user_namespace(const Order&) {
@@ -106,6 +105,7 @@ int become_root_inside(const Order&) {
 }
 
 constexpr InsideStep kBuildSteps[] = {
+    {Step::cgroup, enter_cgroup},
     {Step::close_descriptors, close_descriptors},
     {Step::parent_death, die_with_launcher},
     {Step::release, mount_the_release},

@@ -91,12 +91,17 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
     if (err != 0) return fail("making the system call filter", err);
     equipment.init_filter = make_init_filter(err);
     if (err != 0) return fail("making the filter of pid 1", err);
-    if (options.cgroup_root != nullptr) {
-        if ((err = cgroups.open(options.cgroup_root)) != 0)
-            return fail("using the cgroup folder", err,
-                        "'--cgroup-root' must be a cgroup v2 folder that was delegated to this "
-                        "program and holds no process");
-    }
+    char name[32];
+    std::snprintf(name, sizeof name, "berth-%u", options.first_uid);
+    if ((err = cgroups.open(options.cgroups, name)) != 0)
+        return fail("using the cgroup folder", err,
+                    "'--cgroups' must be 'auto', 'none' or a cgroup v2 folder that was delegated "
+                    "to this program and holds no process");
+    constexpr std::uint32_t kNeeded = ipc::protection_cgroup_memory | ipc::protection_cgroup_pids;
+    if (options.require_cgroup && (cgroups.protections() & kNeeded) != kNeeded)
+        return fail("limiting memory and processes by a cgroup, which is required", ENOTSUP,
+                    "run it as a systemd service with Delegate=yes on a host with cgroup v2, name "
+                    "a delegated folder with '--cgroups', or do without '--require-cgroup'");
     if (const Failed failed = enter_template_root(options.releases, equipment.host);
         failed.step != ipc::Step::none)
         return fail(ipc::step_text(failed.step), failed.err,
@@ -107,6 +112,7 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
                     "start it as root with this capability");
 
     equipment.allowed_grants = options.allowed_grants;
+    equipment.egress_ports = options.egress_ports;
     equipment.landlock_abi = landlock_abi();
     const Probe probe = probe_protections(cgroups, equipment.landlock_abi);
     if (probe.step != ipc::Step::none)
@@ -136,8 +142,10 @@ int serve(const Options& options) {
     Slots slots{options.first_uid, options.slots};
     if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
         return fail("looking for sandboxes of an earlier launcher", err);
-    return Server{equipment, cgroups, slots}.run(std::move(runner), std::move(listener),
-                                                 options.runner_uid, signals);
+    const int code = Server{equipment, cgroups, slots}.run(std::move(runner), std::move(listener),
+                                                           options.runner_uid, signals);
+    cgroups.close();
+    return code;
 }
 
 }  // namespace

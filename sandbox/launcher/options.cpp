@@ -15,8 +15,8 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: berth-launcher (--runner-fd N | --listen-fd N | --socket PATH) --runner-uid UID\n"
-    "           --releases DIR --first-uid U --slots N [--cgroup-root DIR]\n"
-    "           [--allow-host-network]\n"
+    "           --releases DIR --first-uid U --slots N [--cgroups auto|none|DIR] [--require-cgroup]\n"
+    "           [--allow-host-network] [--egress-ports LIST]\n"
     "\n"
     "Builds sandboxes for berth-runner; started by berthd or by systemd, as root.\n"
     "  --runner-fd N      a connected SOCK_SEQPACKET socket to the runner; its end ends this\n"
@@ -26,8 +26,12 @@ constexpr char kUsage[] =
     "  --releases DIR     the folder of releases, one of which each sandbox sees at /app\n"
     "  --first-uid U      host uids and gids from U on are for sandboxes only: two for each\n"
     "  --slots N          how many sandboxes may exist at once\n"
-    "  --cgroup-root DIR  a delegated cgroup v2 folder; without it limits are rlimits\n"
-    "  --allow-host-network  a sandbox may be asked for with the host's network; else refused\n";
+    "  --cgroups HOW      'auto': v2 if it was delegated to this program, else v1, else rlimits;\n"
+    "                     'none': rlimits; else a delegated cgroup v2 folder without processes\n"
+    "  --require-cgroup   do not start without cgroup limits on memory and processes\n"
+    "  --allow-host-network  a sandbox may be asked for with the host's network; else refused\n"
+    "  --egress-ports LIST  the TCP ports that scripts with network egress reach directly, as in\n"
+    "                     '22,80,443'; others by the proxy on port 3128\n";
 
 constexpr uid_t kLeastUid = 1000;  // system users and root are below
 constexpr unsigned kMostSlots = 4096;
@@ -77,8 +81,10 @@ bool parse_options(int argc, char** argv, Options& options) {
         releases,
         first_uid,
         slots,
-        cgroup,
-        allow_host_network
+        cgroups,
+        require_cgroup,
+        allow_host_network,
+        egress_ports
     };
     constexpr option kLong[] = {{"runner-fd", required_argument, nullptr, runner_fd},
                                 {"listen-fd", required_argument, nullptr, listen_fd},
@@ -87,8 +93,11 @@ bool parse_options(int argc, char** argv, Options& options) {
                                 {"releases", required_argument, nullptr, releases},
                                 {"first-uid", required_argument, nullptr, first_uid},
                                 {"slots", required_argument, nullptr, slots},
-                                {"cgroup-root", required_argument, nullptr, cgroup},
+                                {"cgroups", required_argument, nullptr, cgroups},
+                                {"require-cgroup", no_argument, nullptr, require_cgroup},
                                 {"allow-host-network", no_argument, nullptr, allow_host_network},
+                                {"egress-ports", required_argument, nullptr, egress_ports},
+                                {"cgroup-root", required_argument, nullptr, cgroups},  // as it was
                                 {"help", no_argument, nullptr, 'h'},
                                 {nullptr, 0, nullptr, 0}};
     constexpr std::uint64_t kMostFd = 1 << 20;
@@ -122,8 +131,14 @@ bool parse_options(int argc, char** argv, Options& options) {
                 break;
             case socket: options.socket = ::optarg; break;
             case releases: options.releases = ::optarg; break;
-            case cgroup: options.cgroup_root = ::optarg; break;
+            case cgroups: options.cgroups = ::optarg; break;
+            case require_cgroup: options.require_cgroup = true; break;
             case allow_host_network: options.allowed_grants |= ipc::grant_host_network; break;
+            case egress_ports:
+                if (!parse_egress_ports(::optarg, options.egress_ports))
+                    return complain("--egress-ports",
+                                    "is not a list of at most 16 ports without 53 and 3128");
+                break;
             case 'h': std::fputs(kUsage, stdout); std::exit(0);
             default: return complain("arguments", "could not be understood");
         }

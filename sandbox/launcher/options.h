@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "sandbox/launcher/network.h"
+
 namespace berth::launcher {
 
 struct Options {
@@ -16,8 +18,10 @@ struct Options {
     const char* releases = nullptr;
     uid_t first_uid = 0;
     unsigned slots = 0;
+    EgressPorts egress_ports;
     std::uint32_t allowed_grants = 0;   // weakenings (ipc::Grant) that may be asked for
-    const char* cgroup_root = nullptr;  // absent: limits by rlimits
+    const char* cgroups = "auto";       // Cgroups::open()
+    bool require_cgroup = false;        // no start without limits on memory and processes
 };
 
 // Complains on stderr and returns false when the arguments make no sense.

@@ -23,7 +23,7 @@ void warn(const char* what, int err) {
 // One packet with descriptors, as far as there are any.
 bool send_with(int socket, const void* record, std::size_t bytes, const int* fds,
                std::size_t count) {
-    constexpr std::size_t kMost = 4;
+    constexpr std::size_t kMost = 4 + kMostListeners;
     alignas(cmsghdr) char control[CMSG_SPACE(kMost * sizeof(int))]{};
     iovec part{const_cast<void*>(record), bytes};
     msghdr message{};
@@ -134,9 +134,13 @@ bool Server::answer_one() {
 
 bool Server::hand_over(const ipc::BuildRequest& request) {
     const Built built = build(request, equipment_, cgroups_, slots_);
-    const int fds[] = {built.plan.get(), built.status.get(), built.pidfd.get(), built.cgroup.get()};
+    int fds[4 + kMostListeners] = {built.plan.get(), built.status.get(), built.pidfd.get(),
+                                   built.cgroup.get()};
+    const std::size_t before = 3 + built.reply.has_cgroup;
+    for (unsigned i = 0; i < built.listeners.count; ++i)
+        fds[before + i] = built.listeners.fds[i].get();
     if (send_with(runner_.get(), &built.reply, sizeof built.reply, fds,
-                  built.reply.step != ipc::Step::none ? 0 : 3 + built.reply.has_cgroup))
+                  built.reply.step != ipc::Step::none ? 0 : before + built.listeners.count))
         return true;
     warn("answering a request", errno);  // the sandbox ends with `built`
     return false;

@@ -13,7 +13,7 @@ namespace berth::launcher {
 
 class Server {
 public:
-    Server(const Equipment& equipment, const Cgroups& cgroups, Slots& slots)
+    Server(const Equipment& equipment, Cgroups& cgroups, Slots& slots)
         : equipment_{equipment}, cgroups_{cgroups}, slots_{slots} {}
 
     // Either `runner` is connected, and its end ends this; or runners with this uid
@@ -30,7 +30,7 @@ private:
     bool hand_over(const ipc::BuildRequest& request);
 
     const Equipment& equipment_;
-    const Cgroups& cgroups_;
+    Cgroups& cgroups_;
     Slots& slots_;
     Fd runner_;
 };

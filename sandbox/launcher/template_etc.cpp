@@ -29,7 +29,9 @@ constexpr Text kTexts[] = {
     {"hosts", "127.0.0.1 localhost berth\n::1 localhost ip6-localhost ip6-loopback\n"},
     {"hostname", "berth\n"},
     {"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\n"},
-    {"resolv.conf", ""},  // a sandbox with the host's network has the host's copy over it
+    // berth-egress answers there, or nobody does. A sandbox with the host's network has
+    // the host's copy over it.
+    {"resolv.conf", "nameserver 127.0.0.1\n"},
 };
 
 // Absent ones are left out.

@@ -1,15 +1,20 @@
-// cgroup limits as files, and the real life of a leaf where there is a v2 tree.
+// cgroup limits as files, how the back end is found, and the real life of a leaf where
+// there is a v2 tree or a v1 hierarchy (sandbox.md T27, T28, T34).
 #include "sandbox/launcher/cgroup.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/file.h"
+#include "sandbox/launcher/cgroup_find.h"
 #include "tests/sandbox/sandbox.h"
 
 using namespace berth;
@@ -58,6 +63,53 @@ struct OwnCgroup {
     }
 };
 
+Fd opened(const fs::path& folder) {
+    return Fd{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+}
+
+// Where v1 has memory and processes for this test's own group, as on older systems.
+std::string v1_parent(const char* controller) {
+    return launcher::own_group(launcher::text_of("/proc/self/cgroup"),
+                               launcher::text_of("/proc/self/mountinfo"), controller);
+}
+
+#define BERTH_NEEDS_V1()                                                         \
+    BERTH_NEEDS_SANDBOX();                                                       \
+    if (v1_parent("memory").empty() || v1_parent("pids").empty()) {              \
+        WARN("skipped: this machine has no cgroup v1 for memory and processes"); \
+        return;                                                                  \
+    }
+
+// A launcher's groups of v1. Their folder is left where the launcher, without the right to
+// write in root's own folders, could not remove it.
+struct V1Groups {
+    explicit V1Groups(const Launcher& launcher) {
+        for (const char* controller : {"memory", "pids", "cpu"})
+            if (const std::string parent = v1_parent(controller); !parent.empty())
+                folders.push_back(fs::path{parent} /
+                                  ("berth-" + std::to_string(launcher.first_uid())));
+    }
+    ~V1Groups() {
+        for (const auto& folder : folders)
+            ::rmdir(folder.c_str());
+    }
+    int slots() const {
+        int count = 0;
+        std::error_code ignored;
+        for (const auto& folder : folders)
+            for (const auto& entry : fs::directory_iterator{folder, ignored})
+                count += entry.is_directory() ? 1 : 0;
+        return count;
+    }
+    std::vector<fs::path> folders;
+};
+
+// Ends a launcher in peace, which is when it removes its groups.
+void end(Launcher& launcher) {
+    launcher.close_socket();
+    CHECK(launcher.await_exit() == 0);
+}
+
 }  // namespace
 
 TEST_CASE("limits become the files of the controllers that are there", "[sandbox]") {
@@ -65,10 +117,10 @@ TEST_CASE("limits become the files of the controllers that are there", "[sandbox
     for (const char* name :
          {"memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max"})
         make_file(folder.path() / name);
-    const Fd leaf{::open(folder.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    const Fd leaf = opened(folder.path());
 
     CHECK(launcher::write_limits(leaf.get(), ipc::protection_cgroup_pids, kLimits) == 0);
-    CHECK(first_line(folder.path() / "pids.max") == "12");  // and the sandbox's own two
+    CHECK(first_line(folder.path() / "pids.max") == "11");  // and the sandbox's own pid 1
     CHECK(first_line(folder.path() / "memory.max") == "");
 
     constexpr std::uint32_t kAll =
@@ -80,14 +132,31 @@ TEST_CASE("limits become the files of the controllers that are there", "[sandbox
     CHECK(first_line(folder.path() / "cpu.max") == "50000 100000");
 }
 
+TEST_CASE("limits of v1 become its files", "[sandbox]") {
+    const TempDir folder{"cgroup"};
+    for (const char* name : {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max",
+                             "cpu.cfs_period_us", "cpu.cfs_quota_us"})
+        make_file(folder.path() / name);
+    const Fd leaf = opened(folder.path());
+    constexpr std::uint32_t kAll =
+        ipc::protection_cgroup_memory | ipc::protection_cgroup_pids | ipc::protection_cgroup_cpu;
+    CHECK(launcher::write_limits_v1(leaf.get(), kAll, kLimits) == 0);
+    CHECK(first_line(folder.path() / "memory.limit_in_bytes") == "1000");
+    CHECK(first_line(folder.path() / "memory.memsw.limit_in_bytes") == "1000");
+    CHECK(first_line(folder.path() / "pids.max") == "11");
+    CHECK(first_line(folder.path() / "cpu.cfs_period_us") == "100000");
+    CHECK(first_line(folder.path() / "cpu.cfs_quota_us") == "50000");
+}
+
 TEST_CASE("a limit that cannot be written fails, only swap may be absent", "[sandbox]") {
     const TempDir folder{"cgroup"};
     for (const char* name : {"memory.max", "memory.oom.group"})
         make_file(folder.path() / name);
-    const Fd leaf{::open(folder.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    const Fd leaf = opened(folder.path());
     CHECK(launcher::write_limits(leaf.get(), ipc::protection_cgroup_memory, kLimits) == 0);
     fs::remove(folder.path() / "memory.max");
     CHECK(launcher::write_limits(leaf.get(), ipc::protection_cgroup_memory, kLimits) == ENOENT);
+    CHECK(launcher::write_limits_v1(leaf.get(), ipc::protection_cgroup_memory, kLimits) == ENOENT);
 }
 
 TEST_CASE("a folder of cgroups turns on what it has", "[sandbox]") {
@@ -95,16 +164,62 @@ TEST_CASE("a folder of cgroups turns on what it has", "[sandbox]") {
     make_file(folder.path() / "cgroup.controllers", "cpuset io pids hugetlb\n");
     make_file(folder.path() / "cgroup.subtree_control");
     Cgroups cgroups;
-    CHECK(cgroups.open(folder.path().c_str()) == 0);
+    CHECK(cgroups.open(folder.path().c_str(), "berth-1") == 0);
+    CHECK(cgroups.kind() == launcher::CgroupKind::v2);
     CHECK(cgroups.protections() == (ipc::protection_cgroup_v2 | ipc::protection_cgroup_pids));
     CHECK(first_line(folder.path() / "cgroup.subtree_control") == "+pids");
 }
 
 TEST_CASE("a folder that is no cgroup is refused", "[sandbox]") {
     const TempDir folder{"cgroup"};
+    CHECK(Cgroups{}.open(folder.path().c_str(), "berth-1") == ENOENT);
+    CHECK(Cgroups{}.open("/dev/null", "berth-1") == ENOTDIR);
+    CHECK(Cgroups{}.open("none", "berth-1") == 0);
+}
+
+TEST_CASE("one's own group is found however its hierarchy is mounted", "[sandbox]") {
+    using launcher::own_group;
+    const std::string groups =
+        "9:pids:/\n4:memory:/a/b\n2:cpu,cpuacct:/a\n1:name=systemd:/x\n0::/unit.service\n";
+    const std::string mounts =
+        "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+        "35 31 0:32 / /sys/fs/cgroup/memory rw shared:1 - cgroup cgroup rw,memory\n"
+        "33 31 0:30 /a /cpu\\040folder rw - cgroup cgroup rw,cpu,cpuacct\n"
+        "39 31 0:36 /other /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+        "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,nsdelegate\n";
+    CHECK(own_group(groups, mounts, "memory") == "/sys/fs/cgroup/memory/a/b");
+    CHECK(own_group(groups, mounts, "cpu") == "/cpu folder");
+    CHECK(own_group(groups, mounts, "cpuacct") == "/cpu folder");
+    CHECK(own_group(groups, mounts, "") == "/sys/fs/cgroup/unified/unit.service");
+    CHECK(own_group(groups, mounts, "pids") == "");  // mounted is another part of it
+    CHECK(own_group(groups, mounts, "blkio") == "");
+    CHECK(own_group("0::/../up\n", mounts, "") == "");
+    CHECK(own_group("", "", "") == "");
+}
+
+TEST_CASE("groups of ended sandboxes stay for a while, unless their slot is used again",
+          "[sandbox]") {
+    const TempDir folder{"cgroup"};
+    make_file(folder.path() / "cgroup.controllers", "\n");
     Cgroups cgroups;
-    CHECK(cgroups.open(folder.path().c_str()) == ENOENT);
-    CHECK(cgroups.open("/dev/null") == ENOTDIR);
+    REQUIRE(cgroups.open(folder.path().c_str(), "berth-1") == 0);
+    Fd first;
+    Fd second;
+    REQUIRE(cgroups.prepare(1, kLimits, first) == 0);
+    REQUIRE(cgroups.prepare(2, kLimits, second) == 0);
+    const auto there = [&](int slot) {
+        return fs::exists(folder.path() / ("slot-" + std::to_string(slot)));
+    };
+    CHECK(cgroups.sweep(0) == -1);
+    cgroups.ended(1, 1000);
+    cgroups.ended(2, 4000);
+    CHECK(cgroups.sweep(1000) == Cgroups::kKeepMs);
+    CHECK((there(1) && there(2)));
+    REQUIRE(cgroups.prepare(2, kLimits, second) == 0);  // in use again
+    CHECK(cgroups.sweep(1000 + Cgroups::kKeepMs) == -1);
+    CHECK_FALSE(there(1));
+    CHECK(cgroups.sweep(100'000) == -1);
+    CHECK(there(2));
 }
 
 TEST_CASE("a sandbox starts in its own leaf, which is there until its slot is used again",
@@ -115,7 +230,7 @@ TEST_CASE("a sandbox starts in its own leaf, which is there until its slot is us
         WARN("skipped: this machine has no cgroup v2 tree");
         return;
     }
-    Launcher launcher{{.slots = 1, .cgroup_root = own.path}};
+    Launcher launcher{{.slots = 1, .cgroups = own.path}};
     CHECK((launcher.hello.protections & ipc::protection_cgroup_v2) != 0);
     Sandbox sandbox = launcher.build();
     REQUIRE(sandbox.reply.step == ipc::Step::none);
@@ -126,4 +241,74 @@ TEST_CASE("a sandbox starts in its own leaf, which is there until its slot is us
     sandbox.finish();
     CHECK(first_line(own.path / "slot-0/cgroup.events") == "populated 0");
     CHECK(launcher.said({"read", "/proc/self/cgroup"}).find("slot-0") == std::string::npos);
+}
+
+TEST_CASE("v1 limits the memory of all processes together", "[sandbox]") {
+    BERTH_NEEDS_V1();
+    Launcher launcher{{.slots = 2, .cgroups = "auto"}};
+    const V1Groups groups{launcher};
+    CHECK((launcher.hello.protections & ipc::protection_cgroup_v1) != 0);
+    ipc::BuildRequest request = launcher.request();
+    request.assignment.limits.memory_bytes = 32 << 20;
+    Sandbox sandbox = launcher.build(request);
+    REQUIRE(sandbox.reply.step == ipc::Step::none);
+    REQUIRE(sandbox.cgroup);
+    REQUIRE_FALSE(sandbox.start(probe({"allocate", "64"})));
+    const Ended ended = sandbox.finish();
+    CHECK(ended.out == "");
+    REQUIRE(ended.report);
+    CHECK(WTERMSIG(ended.report->wait_status) == SIGKILL);
+    const Fd control{::openat(sandbox.cgroup.get(), "memory.oom_control", O_RDONLY | O_CLOEXEC)};
+    std::string text(200, '\0');
+    text.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(::read(control.get(), text.data(), text.size()), 0)));
+    CHECK_THAT(text, Catch::Matchers::Contains("oom_kill 1"));
+    // What lies in scratch space counts too; the negative control is the next line.
+    CHECK(launcher.run_with(request, probe({"fill", "/tmp/x"})).out == "ENOSPC 16777216\n");
+    request.assignment.limits.scratch_bytes = 64 << 20;
+    const Ended filled = launcher.run_with(request, probe({"fill", "/tmp/x"}));
+    REQUIRE(filled.report);
+    CHECK(WIFSIGNALED(filled.report->wait_status));
+    request.assignment.limits.memory_bytes = 128 << 20;
+    request.assignment.limits.file_bytes = 128 << 20;
+    CHECK(launcher.run_with(request, probe({"fill", "/tmp/x"})).out == "ENOSPC 67108864\n");
+    end(launcher);
+}
+
+TEST_CASE("v1 limits the number of processes and shows the group as the root", "[sandbox]") {
+    BERTH_NEEDS_V1();
+    Launcher launcher{{.slots = 2, .cgroups = "auto"}};
+    const V1Groups groups{launcher};
+    ipc::BuildRequest request = launcher.request();
+    request.assignment.limits.processes = 20;
+    CHECK(launcher.run_with(request, probe({"fork"})).out == "19 EAGAIN\n");
+    std::istringstream lines{launcher.said({"read", "/proc/self/cgroup"})};
+    for (std::string line; std::getline(lines, line);)
+        CHECK(line.substr(line.rfind(':')) == ":/");
+    end(launcher);
+}
+
+TEST_CASE("nothing of v1 is left when the launcher has ended, also of a dead one", "[sandbox]") {
+    BERTH_NEEDS_V1();
+    Launcher first{{.slots = 2, .cgroups = "auto"}};
+    const V1Groups groups{first};
+    for (int i = 0; i < 5; ++i)
+        CHECK(first.said({"call", "fionread"}) == "ok\n");
+    const int made = groups.slots();
+    CHECK(made >= 2);
+    first.kill();
+    CHECK(groups.slots() == made);  // nobody was there to remove them
+
+    Launcher second{{.slots = 2, .cgroups = "auto"}};
+    REQUIRE(second.first_uid() == first.first_uid());
+    CHECK(groups.slots() == 0);
+    CHECK(second.said({"call", "fionread"}) == "ok\n");
+    CHECK(groups.slots() > 0);
+    end(second);
+    CHECK(groups.slots() == 0);
+}
+
+TEST_CASE("a launcher that must have a cgroup does not start without one", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    CHECK_THROWS(Launcher{{.cgroups = "none", .require_cgroup = true}});
 }

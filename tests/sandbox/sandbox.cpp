@@ -261,7 +261,8 @@ Launcher::Launcher(const Options& options) : folder_{"sandbox-test"}, first_uid_
     if (options.host_network == HostNetwork::allowed) words.emplace_back("--allow-host-network");
     add(options.listening ? "--listen-fd" : "--runner-fd", std::to_string(kGivenFd));
     if (options.listening) pair.b = listen_at(socket_path());
-    if (!options.cgroup_root.empty()) add("--cgroup-root", options.cgroup_root);
+    add("--cgroups", options.cgroups);
+    if (options.require_cgroup) words.emplace_back("--require-cgroup");
     std::vector<char*> argv;
     for (std::string& word : words)
         argv.push_back(word.data());

@@ -75,7 +75,8 @@ public:
     enum class HostNetwork { allowed, refused };
     struct Options {
         unsigned slots = 8;
-        std::string cgroup_root = {};
+        std::string cgroups = "none";  // as the launcher takes it
+        bool require_cgroup = false;
         bool listening = false;  // at socket_path(), instead of having one runner
         uid_t runner_uid = 0;
         HostNetwork host_network = HostNetwork::allowed;
