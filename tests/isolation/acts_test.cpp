@@ -1,12 +1,10 @@
 // Counts what a script inside can still do: 54 hostile acts, the exact answer to each
 // in the default profile, and the control that each is possible outside.
 #include <netinet/in.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
-#include <array>
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstddef>
 #include <cstdlib>
@@ -16,11 +14,8 @@
 #include <iostream>
 
 #include "base/error.h"
-#include "base/pipe.h"
-#include "base/text.h"
+#include "tests/isolation/outside.h"
 #include "tests/sandbox/sandbox.h"
-
-extern char** environ;
 
 using namespace berth;
 using namespace berth::sandbox_test;
@@ -95,26 +90,11 @@ constexpr Expected kExpected[] = {
     {"inherit the launcher's environment", "ENOENT"},
 };
 
-struct Result {
-    std::string kind;
-    std::string name;
-    std::string result;
-};
+using Table = std::vector<std::vector<std::string>>;  // kind, name, result
 
-std::vector<Result> parse(const std::string& text) {
-    std::vector<Result> results;
-    for (const auto& line : split(text, '\n')) {
-        const auto parts = split(line, '\t');
-        if (parts.size() == 3)
-            results.push_back(
-                {std::string{parts[0]}, std::string{parts[1]}, std::string{parts[2]}});
-    }
-    return results;
-}
-
-int possible(const std::vector<Result>& results) {
-    return static_cast<int>(std::count_if(
-        results.begin(), results.end(), [](const Result& one) { return one.result == kPossible; }));
+auto possible(const Table& results) {
+    return std::count_if(results.begin(), results.end(),
+                         [](const auto& one) { return one.at(2) == kPossible; });
 }
 
 // What the acts reach for on the host. Made before the launcher starts, so that it
@@ -161,32 +141,14 @@ private:
     std::string name_;
 };
 
-std::vector<Result> outside(const Host& host) {
+Table outside(const Host& host) {
     std::vector<std::string> words{kProgram, "--apart"};
     const auto rest = host.arguments(host.release(), host.release(), host.release());
     words.insert(words.end(), rest.begin(), rest.end());
-    std::vector<char*> argv;
-    for (auto& word : words)
-        argv.push_back(word.data());
-    argv.push_back(nullptr);
-    Pipe out = make_pipe();
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, out.write.get(), 1);
-    pid_t pid = -1;
-    const int err = ::posix_spawn(&pid, kProgram, &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    REQUIRE(err == 0);
-    out.write.reset();
-    std::string text;
-    std::array<char, 4096> part;
-    for (ssize_t n; (n = ::read(out.read.get(), part.data(), part.size())) > 0;)
-        text.append(part.data(), static_cast<std::size_t>(n));
-    ::waitpid(pid, nullptr, 0);
-    return parse(text);
+    return isolation::table(isolation::Outside{words, {"BERTH_NOT_FOR_SCRIPTS=1"}}.read_all());
 }
 
-std::vector<Result> inside(Launcher& launcher, const Host& host) {
+Table inside(Launcher& launcher, const Host& host) {
     Host::furnish(launcher.release_path("probe"));
     Run run;
     run.argv = {"/app/acts"};
@@ -196,7 +158,7 @@ std::vector<Result> inside(Launcher& launcher, const Host& host) {
     CHECK(ended.err == "");
     REQUIRE(ended.report);
     REQUIRE(ended.report->wait_status == 0);
-    return parse(ended.out);
+    return isolation::table(ended.out);
 }
 
 }  // namespace
@@ -214,17 +176,17 @@ TEST_CASE("of 54 hostile acts a script can do two, which are known", "[sandbox][
               << "outside"
               << "inside\n";
     for (std::size_t i = 0; i < caught.size(); ++i) {
-        std::cout << std::setw(14) << caught[i].kind << std::setw(44) << caught[i].name
-                  << std::setw(14) << free[i].result << caught[i].result << '\n';
+        std::cout << std::setw(14) << caught[i].at(0) << std::setw(44) << caught[i].at(1)
+                  << std::setw(14) << free[i].at(2) << caught[i].at(2) << '\n';
         INFO(kExpected[i].name);
-        CHECK(caught[i].name == kExpected[i].name);
-        CHECK(free[i].name == kExpected[i].name);
+        CHECK(caught[i].at(1) == kExpected[i].name);
+        CHECK(free[i].at(1) == kExpected[i].name);
         // A kernel that has it lets root do it; one that has not says so.
-        CHECK((free[i].result == kPossible || free[i].result == kExpected[i].outside));
+        CHECK((free[i].at(2) == kPossible || free[i].at(2) == kExpected[i].outside));
         if (launcher.hello.landlock_abi > 0) {
-            CHECK(caught[i].result == kExpected[i].inside);
+            CHECK(caught[i].at(2) == kExpected[i].inside);
         } else if (kExpected[i].inside != std::string{kPossible}) {
-            CHECK(caught[i].result != kPossible);  // refused, if by a later wall
+            CHECK(caught[i].at(2) != kPossible);  // refused, if by a later wall
         }
     }
     std::cout << possible(free) << " of " << free.size() << " possible outside, "
