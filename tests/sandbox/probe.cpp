@@ -341,7 +341,7 @@ const Call kCalls[] = {
      }},
     {"raise-core",
      [] {
-         const rlimit wanted{1, 1};
+         const rlimit wanted{2, 2};
          return long{::setrlimit(RLIMIT_CORE, &wanted)};
      }},
     {"personality", [] { return ::syscall(SYS_personality, 0x0040000); }},

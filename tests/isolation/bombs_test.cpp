@@ -1,0 +1,117 @@
+// Bombs: scripts that take all there is of something, alone and eight at once beside
+// a neighbour that goes on with its work (sandbox.md T9).
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+
+#include "tests/sandbox/sandbox.h"
+
+using namespace berth;
+using namespace berth::sandbox_test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Bomb {
+    const char* name;
+    std::vector<std::string> act;
+    const char* stopped_by;  // what the probe saw last
+};
+
+const Bomb kBombs[] = {
+    {"processes", {"fork"}, "EAGAIN"},         {"memory", {"allocate", "4096"}, "ENOMEM"},
+    {"descriptors", {"open-files"}, "EMFILE"}, {"inodes", {"make-files", "/work"}, "ENOSPC"},
+    {"disk", {"fill", "/tmp/x"}, "ENOSPC"},    {"shared memory", {"shared-memory"}, "ENOSPC"},
+    {"queues", {"ipc-objects"}, "ENOSPC"},
+};
+
+ipc::BuildRequest small(const Launcher& launcher) {
+    ipc::BuildRequest request = launcher.request();
+    request.assignment.limits.memory_bytes = 128 << 20;
+    return request;
+}
+
+// Its limit stopped it, or, with a cgroup, the kernel did.
+void check_stopped(const Bomb& bomb, const Ended& ended) {
+    INFO(bomb.name << ": " << ended.out);
+    if (!ended.report) {  // pid 1 went with its group
+        CHECK(bomb.name == std::string{"memory"});
+        return;
+    }
+    const int status = ended.report->wait_status;
+    if (WIFSIGNALED(status)) {
+        CHECK(bomb.name == std::string{"memory"});
+        CHECK(WTERMSIG(status) == SIGKILL);
+        return;
+    }
+    CHECK(status == 0);
+    CHECK_THAT(ended.out, Contains(bomb.stopped_by));
+}
+
+long free_memory_kib() {
+    std::ifstream info{"/proc/meminfo"};
+    for (std::string line; std::getline(info, line);)
+        if (line.rfind("MemAvailable:", 0) == 0) return std::stol(line.substr(13));
+    return 0;
+}
+
+using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::duration<double, std::milli>;
+
+// The median time of a run that does nothing.
+double neighbour_ms(Launcher& launcher, int times) {
+    std::vector<double> all;
+    for (int i = 0; i < times; ++i) {
+        const auto begun = Clock::now();
+        CHECK(launcher.said({"euid"}) == "1000\n");
+        all.push_back(Milliseconds{Clock::now() - begun}.count());
+    }
+    std::sort(all.begin(), all.end());
+    return all[all.size() / 2];
+}
+
+}  // namespace
+
+TEST_CASE("each bomb is stopped by its limit and leaves nothing", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    for (const Bomb& bomb : kBombs) {
+        Sandbox sandbox = launcher.build(small(launcher));
+        REQUIRE(sandbox.reply.step == ipc::Step::none);
+        REQUIRE_FALSE(sandbox.start(probe(bomb.act)));
+        check_stopped(bomb, sandbox.finish());
+        CHECK(processes_of(sandbox.reply.uid).empty());
+        CHECK(processes_of(sandbox.reply.uid - 1).empty());
+    }
+}
+
+TEST_CASE("eight bombs at once do not stop a neighbour", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 32}};
+    const double quiet = neighbour_ms(launcher, 9);
+    const long free_before = free_memory_kib();
+    for (const Bomb& bomb : kBombs) {
+        std::vector<Sandbox> all;
+        for (int i = 0; i < 8; ++i) {
+            all.push_back(launcher.build(small(launcher)));
+            REQUIRE(all.back().reply.step == ipc::Step::none);
+        }
+        for (Sandbox& sandbox : all)
+            REQUIRE_FALSE(sandbox.start(probe(bomb.act)));
+        const double beside = neighbour_ms(launcher, 5);
+        for (Sandbox& sandbox : all) {
+            check_stopped(bomb, sandbox.finish());
+            CHECK(processes_of(sandbox.reply.uid).empty());
+        }
+        std::cout << "8 x " << bomb.name << ": a neighbour's run takes " << beside << " ms, "
+                  << beside / quiet << " of its quiet time\n";
+    }
+    // What they had is free again.
+    CHECK(free_memory_kib() > free_before - (512 << 10));
+    CHECK(neighbour_ms(launcher, 3) > 0);  // the launcher serves on
+}
