@@ -50,11 +50,11 @@ std::optional<int> small_number(string_view text) {
     return to_number<int>(text);
 }
 
-// `MON`, `Monday`: three letters or the whole word.
+// `MON`, `Tues`, `wednesday`: the first three letters or more.
 std::optional<int> word_value(const FieldKind& kind, string_view text) {
     const auto lower = to_lower_ascii(text.substr(0, 16));
     for (std::size_t i = 0; i < kind.words.size(); ++i) {
-        if (lower == kind.words[i] || lower == kind.words[i].substr(0, 3))
+        if (lower.size() >= 3 && kind.words[i].starts_with(lower))
             return kind.first_word + static_cast<int>(i);
     }
     return {};

@@ -63,8 +63,10 @@ std::uint32_t weekday_days(const Cron& cron, const MonthShape& month) {
         const int first = month.first(weekday);
         found |= bit(first + (month.days - first) / 7 * 7);
     });
-    each_bit(cron.nth_weekdays,
-             [&](int index) { found |= bit(month.first(index % 7) + index / 7 * 7); });
+    each_bit(cron.nth_weekdays, [&](int index) {
+        const int day = month.first(index % 7) + index / 7 * 7;
+        if (day <= month.days) found |= bit(day);
+    });
     return found & month.all();
 }
 
