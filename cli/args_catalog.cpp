@@ -20,8 +20,17 @@ void add_integration_fields(CLI::App& command, IntegrationFields& fields) {
                     "a connector connected once for all tenants; may be repeated")
         ->type_name("NAME")
         ->allow_extra_args(false);
-    command.add_option("--network", fields.network, "what its runs may reach (at first none)")
-        ->check(CLI::IsMember({"none", "host"}));
+    command
+        .add_option("--network", fields.network,
+                    "what its runs may reach: nothing, public addresses (at first), or all that "
+                    "this host reaches, which must be granted in the configuration")
+        ->check(CLI::IsMember({"none", "egress", "host"}));
+    command
+        .add_option("--egress-name", fields.egress_names,
+                    "the only names its runs may reach, '*.' in front for all below; may be "
+                    "repeated (at first any public one)")
+        ->type_name("NAME")
+        ->allow_extra_args(false);
     command.add_option("--on-lost", fields.on_lost, "when a run is lost with its host")
         ->check(CLI::IsMember({"fail", "retry"}));
     command.add_option("--wall-time", fields.wall_time_seconds, "time limit of a run")
@@ -52,7 +61,8 @@ void add_integrations(CLI::App& app, Action& chosen) {
     CLI::App& create = add_command(
         group, "create", "make an integration",
         "  berth integration create shop-sync --long-name 'Shop to CRM' --connector shop\n"
-        "  berth integration create report --global-connector crm --network none",
+        "  berth integration create report --global-connector crm --network none\n"
+        "  berth integration create mailer --egress-name '*.example.com'",
         chosen,
         [name, fields](Session& session) { return integration_create(session, *name, *fields); });
     create.add_option("NAME", *name, "lower-case letters, digits and inner '-'")->required();
@@ -66,6 +76,8 @@ void add_integrations(CLI::App& app, Action& chosen) {
         [name, fields](Session& session) { return integration_update(session, *name, *fields); });
     update.add_option("INTEGRATION", *name, "id or name")->required();
     add_integration_fields(update, *fields);
+    update.add_flag("--any-egress-name", fields->any_egress, "any public name again")
+        ->excludes("--egress-name");
     update.add_option("--default-release", fields->default_release, "id, name, tag or 'latest'")
         ->type_name("RELEASE");
     update.add_flag_callback(

@@ -36,6 +36,14 @@ void add_runs(CLI::App& app, Action& chosen) {
                 [run](Session& session) { return run_show(session, *run); })
         .add_option("RUN", *run, kRun)
         ->required();
+    const auto paging = std::make_shared<Paging>();
+    CLI::App& connections = add_command(
+        group, "connections", "list what a run connected to, or was not let connect to",
+        "  berth run connections 17\n  berth run connections acme --sort received_bytes --desc",
+        chosen,
+        [run, paging](Session& session) { return run_connections(session, *run, *paging); });
+    connections.add_option("RUN", *run, kRun)->required();
+    add_paging(connections, *paging);
     add_command(group, "cancel", "stop a run", "  berth run cancel 17", chosen,
                 [run](Session& session) { return run_cancel(session, *run); })
         .add_option("RUN", *run, kRun)

@@ -32,6 +32,16 @@ Cell integration_state(const Json& integration) {
     return {"active", Tone::good};
 }
 
+// With network egress: the names it lists, or any.
+std::string reach_text(const Json& integration) {
+    const Json& names = inner(integration, "egress_names");
+    if (field(integration, "network") != "egress" || !names.is_array()) return "";
+    std::string text;
+    for (const Json& name : names)
+        if (name.is_string()) text += (text.empty() ? "" : ", ") + name.get<std::string>();
+    return text.empty() ? "any public name" : text;
+}
+
 Exit show(Session& session, const Json& integration) {
     if (session.json()) {
         session.print(integration);
@@ -45,6 +55,7 @@ Exit show(Session& session, const Json& integration) {
     record.line("connectors", connectors_text(integration));
     record.line("default release", default_release_text(integration));
     record.line("network", field(integration, "network"));
+    record.line("may reach", reach_text(integration));
     record.line("when lost", field(integration, "on_lost"));
     if (const auto limit = field(integration, "wall_time_seconds"); !limit.empty())
         record.line("time limit", limit + " s");
@@ -66,6 +77,8 @@ Json to_json(const IntegrationFields& fields) {
     };
     put("long_name", fields.long_name);
     put("network", fields.network);
+    if (fields.any_egress || !fields.egress_names.empty())
+        body["egress_names"] = fields.egress_names;
     put("on_lost", fields.on_lost);
     put("wall_time_seconds", fields.wall_time_seconds);
     put("memory_mib", fields.memory_mib);

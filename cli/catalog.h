@@ -16,6 +16,8 @@ struct IntegrationFields {
     std::vector<std::string> connectors;         // each tenant has its own connection
     std::vector<std::string> global_connectors;  // one connection for all tenants
     std::optional<std::string> network;
+    std::vector<std::string> egress_names;
+    bool any_egress = false;  // takes the names away again
     std::optional<std::string> on_lost;
     std::optional<std::int64_t> wall_time_seconds;
     std::optional<std::int64_t> memory_mib;

@@ -101,9 +101,36 @@ root_key = {key}
 {daemon}
 {runner}
 
-# A delegated cgroup v2 folder for the limits of runs; none: each process is limited,
-# not the run as a whole.
-# cgroup_root = /sys/fs/cgroup/berth.slice/berthd.service
+# How the memory, processes and processor time of a run as a whole are limited:
+# 'auto' takes a delegated cgroup v2 folder where there is one, else cgroup v1, else
+# limits each process by itself; 'none' does that at once; a path names the folder.
+# cgroups = auto
+
+# Whether nothing may run where that is not possible.
+# require_cgroup = no
+
+# 'strict' closes what scripts could still tell each other by, such as file locks; some
+# programs need that.
+# sandbox_profile = default
+
+# Sandboxes that are kept ready for runs to come; 'auto' goes by the processors, 0: each
+# is built when its run begins.
+# pool_size = auto
+
+# What scripts with network 'egress' reach besides public addresses: names, addresses
+# and ranges, each with or without a port. May be repeated.
+# egress_allow = 10.20.0.0/16:5432, printer.internal, 127.0.0.1:8080
+
+# The ports they reach directly; others through the proxy (CONNECT) that every such
+# script finds at 127.0.0.1:3128.
+# egress_ports = 22, 80, 443
+
+# What single integrations are let do beyond the plain sandbox; nobody gets any of it by
+# the API. host_network: it may choose 'network: host', and then reaches all that this
+# host reaches; writable_path: a folder of this host, at /data; extra_syscalls: by name.
+# grant.* is for the integrations without a line of their own.
+# grant.shop-sync = host_network
+# grant.db-export = writable_path:/srv/exports, extra_syscalls:perf_event_open
 
 # What scripts see as PAN_CTX_ENV.
 # env_name = prod
@@ -111,10 +138,6 @@ root_key = {key}
 # Whether another version of the runtime may be used than the manifest's base asks
 # for. The release says so.
 # allow_near_runtime = no
-
-# Whether an integration may have 'network: host': its scripts then reach all that
-# this host reaches, its loopback services too.
-# allow_host_network = no
 
 # How long live runs may end by themselves when Berth is stopped.
 # stop_grace_seconds = 10

@@ -45,15 +45,41 @@ std::string joined(const Json& list) {
     return text;
 }
 
+std::uint64_t bytes(const Json& run, std::string_view path) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(number(run, path).value_or(0), 0));
+}
+
+// Of all its processes together where a cgroup counted them, and of the largest.
+std::string memory_text(const Json& run) {
+    const auto peak = bytes(run, "usage.memory_peak_bytes");
+    const auto largest = bytes(run, "usage.max_rss_bytes");
+    if (peak == 0) return largest == 0 ? "" : size_text(largest);
+    return fmt::format("{} at its peak, {} the largest process", size_text(peak),
+                       size_text(largest));
+}
+
 void usage_lines(Record& record, const Json& run) {
     const auto user = number(run, "usage.user_ms"), system = number(run, "usage.system_ms");
     if (user && system)
         record.line("processor", fmt::format("{} ms user, {} ms system", *user, *system));
-    if (const auto bytes = number(run, "usage.max_rss_bytes"); bytes && *bytes > 0)
-        record.line("memory", size_text(static_cast<std::uint64_t>(*bytes)));
-    if (const auto bytes = number(run, "usage.log_bytes"))
-        record.line("log",
-                    size_text(static_cast<std::uint64_t>(std::max<std::int64_t>(*bytes, 0))));
+    record.line("memory", memory_text(run));
+    const auto read = bytes(run, "usage.io_read_bytes");
+    const auto written = bytes(run, "usage.io_write_bytes");
+    if (read > 0 || written > 0)
+        record.line("disk",
+                    fmt::format("{} read, {} written", size_text(read), size_text(written)));
+    if (number(run, "usage.log_bytes"))
+        record.line("log", size_text(bytes(run, "usage.log_bytes")));
+}
+
+// What kept it in, and where it was weakened or tried to get out.
+void sandbox_lines(Record& record, const Json& run) {
+    if (!field(run, "started_date").empty() && inner(run, "warm").is_boolean())
+        record.line("sandbox", flag(run, "warm") ? "was ready" : "was built for it");
+    if (const Json& grants = inner(run, "grants"); grants.is_array() && !grants.empty())
+        record.line("grants", {joined(grants), Tone::warning});
+    if (const Json& calls = inner(run, "refused_syscalls"); calls.is_array() && !calls.empty())
+        record.line("refused calls", {joined(calls), Tone::warning});
 }
 
 Exit show(Session& session, const Json& run) {
@@ -76,10 +102,36 @@ Exit show(Session& session, const Json& run) {
     record.line("completed", short_time(field(run, "completed_date")));
     record.line("took", took(run));
     usage_lines(record, run);
-    if (const Json& grants = inner(run, "grants"); grants.is_array() && !grants.empty())
-        record.line("grants", {joined(grants), Tone::warning});
+    sandbox_lines(record, run);
     record.line("output", field(run, "std_out"));
     session.print(record);
+    return Exit::ok;
+}
+
+Table connection_table(const Json& list) {
+    Table table{{"NAME", "ADDRESS", "PORT", "SENT", "RECEIVED", "VERDICT"}};
+    for (const Json& entry : list) {
+        const std::string refused = field(entry, "refused");
+        table.row({field(entry, "name"), field(entry, "address"), field(entry, "port"),
+                   size_text(bytes(entry, "sent_bytes")), size_text(bytes(entry, "received_bytes")),
+                   refused.empty() ? Cell{"allowed", Tone::good}
+                                   : Cell{"refused: " + refused, Tone::bad}});
+    }
+    return table;
+}
+
+// Below a run's record: the first of them.
+Result<Exit> show_connections(Session& session, const std::string& id) {
+    constexpr std::size_t kShown = 20;
+    const std::string one_more = std::to_string(kShown + 1);
+    auto list = session.api().get(api_path({"runs", id, "connections"}, {{"limit", one_more}}));
+    if (!list) return pass_on(list);
+    if (!list->is_array() || list->empty()) return Exit::ok;
+    const bool more = list->size() > kShown;
+    if (more) list->erase(list->size() - 1);
+    session.io.out << '\n';
+    session.print(connection_table(*list));
+    if (more) session.remark(fmt::format("there are more: 'berth run connections {}'", id));
     return Exit::ok;
 }
 
@@ -125,9 +177,25 @@ Result<Exit> run_show(Session& session, const std::string& which) {
     for (const Json& event : *events)
         table.row({short_time(field(event, "date")), field(event, "state"), field(event, "attempt"),
                    field(event, "note")});
-    if (table.empty()) return Exit::ok;
-    session.io.out << '\n';
-    session.print(table);
+    if (!table.empty()) {
+        session.io.out << '\n';
+        session.print(table);
+    }
+    return show_connections(session, field(*run, "id"));
+}
+
+Result<Exit> run_connections(Session& session, const std::string& which, const Paging& paging) {
+    auto run = find_run(session.api(), which);
+    if (!run) return pass_on(run);
+    auto list =
+        session.api().get(api_path({"runs", field(*run, "id"), "connections"}, paging.query()));
+    if (!list) return pass_on(list);
+    if (session.json()) {
+        session.print(*list);
+        return Exit::ok;
+    }
+    session.print_list(connection_table(*list), paging, list->size(),
+                       "this run has connected to nothing through berth-egress");
     return Exit::ok;
 }
 

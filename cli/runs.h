@@ -25,6 +25,7 @@ struct LogOptions {
 
 Result<Exit> run_list(Session& session, const RunFilter& filter);
 Result<Exit> run_show(Session& session, const std::string& run);
+Result<Exit> run_connections(Session& session, const std::string& run, const Paging& paging);
 Result<Exit> run_cancel(Session& session, const std::string& run);
 Result<Exit> run_trigger_status(Session& session, const std::string& trigger_id);
 Result<Exit> run_log(Session& session, const std::string& run, const LogOptions& options);

@@ -133,10 +133,26 @@ TEST_CASE("the written configuration documents every setting", "[cli]") {
     const TempDir dir{"berth-init"};
     REQUIRE(run_berth("/nowhere", init_in(dir.path())).exit == Exit::ok);
     const auto config = read_file(dir.path() / "etc/berth.conf", 10'000).value();
-    for (const char* key :
-         {"state_dir", "run_dir", "root_key", "releases_dir", "max_runs", "first_uid", "slots",
-          "daemon_uid", "runner_uid", "cgroup_root", "env_name", "log_level", "allow_near_runtime",
-          "allow_host_network", "stop_grace_seconds"})
+    for (const char* key : {"state_dir",
+                            "run_dir",
+                            "root_key",
+                            "releases_dir",
+                            "max_runs",
+                            "first_uid",
+                            "slots",
+                            "daemon_uid",
+                            "runner_uid",
+                            "cgroups",
+                            "require_cgroup",
+                            "sandbox_profile",
+                            "pool_size",
+                            "egress_allow",
+                            "egress_ports",
+                            "grant.shop-sync",
+                            "env_name",
+                            "log_level",
+                            "allow_near_runtime",
+                            "stop_grace_seconds"})
         CHECK_THAT(config, Contains("\n" + std::string{key} + " = ") ||
                                Contains("\n# " + std::string{key} + " = "));
     for (const std::string& line : split(config, '\n'))

@@ -35,14 +35,23 @@ const char* const kRun = R"json({"id":41,"tenant_id":7,"integration_id":1,"relea
  "reason":"over its time limit of 600 s","attempt":1,
  "triggers":[{"id":1,"source":"cron"},{"id":2,"source":"api"},{"id":3,"source":"cron"}],
  "started_date":"2026-11-22T03:00:00.000000Z","completed_date":"2026-11-22T03:10:00.500000Z",
- "usage":{"user_ms":1200,"system_ms":80,"max_rss_bytes":31457280,"log_bytes":1536},
+ "usage":{"user_ms":1200,"system_ms":80,"max_rss_bytes":31457280,"log_bytes":1536,
+  "memory_peak_bytes":47185920,"io_read_bytes":4096,"io_write_bytes":0},
+ "warm":true,"refused_syscalls":["ptrace","mount"],"tree_empty":true,
  "grants":["host network"],"std_out":"{\"cursor\":17}"
 })json";
+
+const char* const kConnections = R"json([
+ {"name":"api.shop.example","address":"203.0.113.9","port":443,"sent_bytes":1530,
+  "received_bytes":2097152,"allowed":true,"refused":null},
+ {"name":null,"address":"169.254.169.254","port":80,"sent_bytes":0,"received_bytes":0,
+  "allowed":false,"refused":"link-local address"}])json";
 
 void lay_integrations(FakeDaemon& daemon) {
     daemon.on("GET /v2/integrations?limit=100&skip=0", {200, kIntegrations});
     daemon.on("GET /v2/integrations/1", {200, R"({"id":1,"name":"shop-sync",
         "long_name":"Shop to CRM","network":"egress","on_lost":"fail","default_release_id":11,
+        "egress_names":["*.shop.example","crm.example"],
         "connectors":[{"name":"shop","isGlobal":false},{"name":"crm","isGlobal":true}],
         "wall_time_seconds":600,"memory_mib":512})"});
     daemon.on("GET /v2/integrations/2", {200, R"({"id":2,"name":"report"})"});
@@ -96,8 +105,35 @@ TEST_CASE("runs are listed and shown with their course", "[cli]") {
     daemon.on("GET /v2/runs/41/events", {200, R"([
         {"state":"queued","attempt":1,"note":"","date":"2026-11-22T02:59:59.000000Z"},
         {"state":"running","attempt":1,"note":"sandbox 3","date":"2026-11-22T03:00:00.000000Z"}])"});
+    daemon.on("GET /v2/runs/41/connections?limit=21", {200, kConnections});
     expect(daemon, {"run", "list"}, "run_list.txt");
     expect(daemon, {"run", "show", "41"}, "run_show.txt");
+}
+
+TEST_CASE("what a run connected to is listed, with the reason of a refusal", "[cli]") {
+    FakeDaemon daemon;
+    daemon.on("GET /v2/runs/41", {200, kRun});
+    daemon.on("GET /v2/runs/41/connections?limit=100&skip=0", {200, kConnections});
+    expect(daemon, {"run", "connections", "41"}, "run_connections.txt");
+    const Ran json = run_berth(daemon, {"--json", "run", "connections", "41"});
+    CHECK_THAT(json.out, Contains("\"allowed\": false") || Contains("\"allowed\":false"));
+    daemon.on("GET /v2/runs/41/connections?limit=100&skip=0", {200, "[]"});
+    CHECK_THAT(run_berth(daemon, {"run", "connections", "41"}).err,
+               Contains("connected to nothing"));
+}
+
+TEST_CASE("of many connections a run shows the first and says how to see the others", "[cli]") {
+    FakeDaemon daemon;
+    daemon.on("GET /v2/runs/41", {200, kRun});
+    daemon.on("GET /v2/tenants/7", {200, R"({"id":7,"name":"acme"})"});
+    daemon.on("GET /v2/runs/41/events", {200, "[]"});
+    std::string many;
+    for (int i = 0; i < 21; ++i)
+        many += (i == 0 ? "" : ",") + fmt::format(R"({{"name":"h{}","port":443}})", i);
+    daemon.on("GET /v2/runs/41/connections?limit=21", {200, "[" + many + "]"});
+    const Ran ran = run_berth(daemon, {"run", "show", "41"});
+    CHECK_THAT(ran.out, Contains("\nh19 ") && !Contains("\nh20 "));
+    CHECK_THAT(ran.err, Contains("there are more: 'berth run connections 41'"));
 }
 
 TEST_CASE("connections show the names of secrets only", "[cli]") {
@@ -156,6 +192,23 @@ TEST_CASE("an integration is made and changed with only what is named", "[cli]")
     run_berth(daemon, {"integration", "update", "3", "--default-release", "latest", "--pause"});
     CHECK(daemon.only("PATCH", "/v2/integrations/3").body ==
           R"({"default_release_id":12,"paused":true})");
+}
+
+TEST_CASE("the names that an integration may reach are given and taken away", "[cli]") {
+    FakeDaemon daemon;
+    daemon.on("GET /v2/integrations/3", {200, R"({"id":3,"name":"x"})"});
+    daemon.on("PATCH /v2/integrations/3", {200, R"({"id":3,"name":"x"})"});
+    run_berth(daemon, {"integration", "update", "3", "--egress-name", "*.a.example",
+                       "--egress-name", "b.example"});
+    run_berth(daemon, {"integration", "update", "3", "--any-egress-name"});
+    std::vector<std::string> sent;
+    for (const Asked& asked : daemon.asked())
+        if (asked.method == "PATCH") sent.push_back(asked.body);
+    CHECK(sent == std::vector<std::string>{R"({"egress_names":["*.a.example","b.example"]})",
+                                           R"({"egress_names":[]})"});
+    CHECK(run_berth(daemon, {"integration", "update", "3", "--any-egress-name", "--egress-name",
+                             "a.example"})
+              .exit == Exit::usage);
 }
 
 TEST_CASE("a tenant is made with its settings from a file", "[cli]") {
