@@ -35,7 +35,8 @@ constexpr Text kTexts[] = {
 };
 
 // Absent ones are left out.
-constexpr const char* kCopied[] = {"ld.so.cache", "services", "protocols", "mime.types"};
+constexpr const char* kCopied[] = {"ld.so.cache", "services", "protocols", "mime.types",
+                                   "ssl/openssl.cnf"};
 // Debian's `alternatives` are links out of /usr; of `ssl` only the certificates, never the keys.
 constexpr const char* kMounted[] = {"alternatives", "ssl/certs"};
 
@@ -79,9 +80,9 @@ int make_etc(int etc) {
     if (!host_etc) return errno;
     for (const Text& text : kTexts)
         if (const int err = write_text(etc, text); err != 0) return err;
+    if (::mkdirat(etc, "ssl", 0755) < 0) return errno;
     for (const char* name : kCopied)
         if (const int err = copy_file(etc, host_etc.get(), name); err != 0) return err;
-    if (::mkdirat(etc, "ssl", 0755) < 0) return errno;
     for (const char* name : kMounted)
         if (const int err = mount_folder(etc, host_etc.get(), name); err != 0) return err;
     // Scripts see UTC, whatever the host's clock shows.
