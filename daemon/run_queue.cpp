@@ -1,5 +1,10 @@
 #include "daemon/run_queue.h"
 
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
 #include "base/log.h"
 #include "model/limits.h"
 #include "scheduler/bundle.h"
@@ -7,26 +12,15 @@
 #include "store/integrations.h"
 #include "store/releases.h"
 #include "store/runs.h"
+#include "store/schedules.h"
+#include "store/shares.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
 
 namespace berth {
 namespace {
 
-// How many ready tenants are looked at, beyond the places that are free: one whose
-// run cannot be begun must not hold up those behind it.
-constexpr int kSpare = 100;
-
-std::vector<WaitingTenant> waiting_tenants(Db& db, int most) {
-    std::vector<WaitingTenant> waiting;
-    for (const TenantId id : tenants_ready(db, most)) {
-        const auto tenant = get_tenant(db, id);
-        const auto since = waiting_since(db, id);
-        if (!tenant || !since) continue;
-        waiting.push_back({id, tenant->integration_id, *since, /*held=*/false});
-    }
-    return waiting;
-}
+using namespace std::chrono_literals;
 
 // The tenant's next run, moved to `preparing`.
 Result<Run> begin(Db& db, TenantId id, Time now) {
@@ -45,32 +39,131 @@ Result<Run> begin(Db& db, TenantId id, Time now) {
     return move_run(db, run->id, run->attempt, RunState::preparing, "", now);
 }
 
-std::vector<Run> begin_all(Db& db, int places, Time now) {
-    std::vector<Run> begun;
-    // Those that wait again, with another attempt, have waited longest.
-    for (const Run& run : live_runs(db)) {
-        if (run.state != RunState::queued || static_cast<int>(begun.size()) >= places) continue;
-        auto moved = move_run(db, run.id, run.attempt, RunState::preparing, "", now);
-        if (moved) begun.push_back(std::move(*moved));
+// One pass: what may begin, within all caps.
+class Pass {
+public:
+    Pass(Db& db, int places, std::int64_t starts_per_minute, Time now)
+        : db_{db}, now_{now}, places_{places} {
+        if (starts_per_minute <= 0) return;
+        const Starts starts = starts_of_host(db, now - 1min, starts_per_minute);
+        places_ =
+            static_cast<int>(std::min<std::int64_t>(places_, left(starts_per_minute, starts)));
     }
-    const int look_at = places - static_cast<int>(begun.size()) + kSpare;
-    for (const TenantId id : pick_startable(waiting_tenants(db, look_at), look_at)) {
-        if (static_cast<int>(begun.size()) >= places) break;
-        auto run = begin(db, id, now);
-        if (run)
-            begun.push_back(std::move(*run));
-        else
+
+    RunStore::Begun run() {
+        begin_again();
+        begin_waiting();
+        if (again_at_) {
+            const auto delay = std::chrono::ceil<std::chrono::milliseconds>(*again_at_ - now_);
+            begun_.again = std::clamp<std::chrono::milliseconds>(delay, 1ms, 1min);
+        }
+        return std::move(begun_);
+    }
+
+private:
+    int places() const { return places_ - static_cast<int>(begun_.runs.size()); }
+
+    void again_at(Time at) { again_at_ = again_at_ ? std::min(*again_at_, at) : at; }
+
+    std::int64_t left(std::int64_t most, const Starts& starts) {
+        const Rate rate = rate_left(most, starts.count, starts.oldest);
+        if (rate.left == 0) again_at(rate.next);
+        return rate.left;
+    }
+
+    // Runs that wait for another attempt have their place already.
+    void begin_again() {
+        for (const Run& run : queued_runs(db_, now_, std::max(places(), 0))) {
+            auto moved = move_run(db_, run.id, run.attempt, RunState::preparing, "", now_);
+            if (moved) begun_.runs.push_back(std::move(*moved));
+        }
+        if (const auto next = next_retry(db_); next && *next > now_) again_at(*next);
+    }
+
+    // What an integration may still begin; nothing: it has no cap.
+    std::optional<std::int64_t> cap_of(IntegrationId id, const IntegrationPolicy& policy) {
+        std::optional<std::int64_t> cap;
+        if (policy.most_running > 0) cap = policy.most_running - running_[id];
+        if (policy.starts_per_minute > 0) {
+            const Starts starts = starts_of(db_, id, now_ - 1min, policy.starts_per_minute);
+            const auto rest = left(policy.starts_per_minute, starts);
+            cap = cap ? std::min(*cap, rest) : rest;
+        }
+        return cap;
+    }
+
+    void begin_waiting() {
+        for (const Run& run : live_runs(db_))
+            ++running_[run.integration_id];
+        for (const IntegrationId id : integrations_waiting(db_)) {
+            policies_[id] = get_policy(db_, id);
+            if (const auto cap = cap_of(id, policies_[id])) caps_[id] = *cap;
+        }
+        // Those that cannot begin are put behind the others, who come next.
+        int round = 0;
+        while (places() > 0 && begin_some())
+            if (++round == kRounds) return again_at(now_);
+    }
+
+    // False when nobody is left who was not asked.
+    bool begin_some() {
+        std::vector<WaitingTenant> waiting;
+        for (const auto& [id, policy] : policies_) {
+            const auto cap = caps_.find(id);
+            if (cap != caps_.end() && cap->second <= 0) continue;
+            for (const Turn& turn : turns(db_, id, places()))
+                if (!asked_.contains(turn.tenant))
+                    waiting.push_back(
+                        {turn.tenant, turn.integration, turn.virtual_time, turn.oldest_seq});
+        }
+        bool more = false;
+        for (const WaitingTenant& tenant : pick_startable(waiting, {places(), caps_})) {
+            asked_.insert(tenant.tenant);
+            more = begin_one(tenant) || more;
+        }
+        return more;
+    }
+
+    // False when it has begun; true when it was put behind the others.
+    bool begin_one(const WaitingTenant& tenant) {
+        const std::int64_t most = policies_[tenant.integration].tenant_starts_per_minute;
+        if (most > 0 && left(most, starts_of(db_, tenant.tenant, now_ - 1min, most)) == 0) {
+            postpone(db_, tenant.tenant, tenant.integration);
+            return true;
+        }
+        auto run = begin(db_, tenant.tenant, now_);
+        if (!run) {
             log_warning("cannot begin a run, its triggers go on waiting",
-                        {{"tenant", id.str()}, {"reason", run.error().message}});
+                        {{"tenant", tenant.tenant.str()}, {"reason", run.error().message}});
+            postpone(db_, tenant.tenant, tenant.integration);
+            return true;
+        }
+        if (const auto cap = caps_.find(tenant.integration); cap != caps_.end()) --cap->second;
+        begun_.runs.push_back(std::move(*run));
+        return false;
     }
-    return begun;
-}
+
+    static constexpr int kRounds = 100;
+
+    Db& db_;
+    const Time now_;
+    int places_;
+    RunStore::Begun begun_;
+    std::optional<Time> again_at_;
+    std::map<IntegrationId, std::int64_t> running_;
+    std::map<IntegrationId, IntegrationPolicy> policies_;
+    std::map<IntegrationId, std::int64_t> caps_;
+    std::set<TenantId> asked_;
+};
 
 }  // namespace
 
-void RunQueue::begin_runs(int places, Callback<void(Result<std::vector<Run>>)> done) {
-    store_.write([places, now = clock_.now()](Db& db) { return begin_all(db, places, now); },
-                 std::move(done));
+void RunQueue::begin_runs(int places, Callback<void(Result<Begun>)> done) {
+    store_.write(
+        [places, most = starts_per_minute_, now = clock_.now()](Db& db) {
+            return Pass{db, places, most, now}.run();
+        },
+        std::move(done));
 }
 
 }  // namespace berth

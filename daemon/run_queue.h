@@ -11,12 +11,15 @@ namespace berth {
 // Thread: loop.
 class RunQueue final : public RunStore {
 public:
-    RunQueue(Store& store, const Clock& clock) : store_{store}, clock_{clock} {}
-    void begin_runs(int places, Callback<void(Result<std::vector<Run>>)> done) override;
+    // `starts_per_minute` of the host; 0: no cap.
+    RunQueue(Store& store, const Clock& clock, std::int64_t starts_per_minute = 0)
+        : store_{store}, clock_{clock}, starts_per_minute_{starts_per_minute} {}
+    void begin_runs(int places, Callback<void(Result<Begun>)> done) override;
 
 private:
     Store& store_;
     const Clock& clock_;
+    const std::int64_t starts_per_minute_;
 };
 
 }  // namespace berth

@@ -67,6 +67,7 @@ inline constexpr std::size_t kTriggerPayloadBytes = kHttpBodyBytes;
 // A larger bundle leaves the rest waiting; so many always fit into kTriggersEnvBytes.
 inline constexpr std::size_t kTriggersPerRun = 400;
 inline constexpr std::size_t kWaitingTriggersPerTenant = 100'000;
+inline constexpr std::size_t kWaitingTriggers = 5'000'000;  // on a host
 inline constexpr std::size_t kTriggersEnvBytes = 96 * KiB;  // PAN_CTX_RUN_TRIGGERS
 // One `NAME=value` of an environment is at most 128 KiB (execve(2), MAX_ARG_STRLEN).
 inline constexpr std::size_t kEnvEntryBytes = 128 * KiB - 1;

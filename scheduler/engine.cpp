@@ -13,12 +13,11 @@ constexpr auto kMaxBackoff = 10'000ms;
 
 }  // namespace
 
-Engine::Engine(Loop& loop, RunStore& store, Launcher& launcher, int max_runs)
-    : loop_{loop},
-      store_{store},
+Engine::Engine(Alarms& alarms, RunStore& store, Launcher& launcher, int max_runs)
+    : store_{store},
       launcher_{launcher},
       max_runs_{max_runs},
-      retry_{loop, [this] { kick(); }},
+      again_{alarms.make([this] { kick(); })},
       backoff_{kFirstBackoff} {}
 
 void Engine::open() {
@@ -43,22 +42,23 @@ void Engine::pass() {
     if (!open_ || asking_ || !kicked_ || places <= 0) return;
     asking_ = true;
     kicked_ = false;
-    store_.begin_runs(places, [this](Result<std::vector<Run>> begun) {
+    store_.begin_runs(places, [this](Result<RunStore::Begun> begun) {
         asking_ = false;
         if (!begun) {
             log_warning("cannot begin waiting runs, trying again",
                         {{"reason", begun.error().message}, {"in_ms", backoff_.count()}});
-            retry_.start(backoff_);
+            again_->start(backoff_);
             backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, kMaxBackoff);
             return;
         }
         backoff_ = kFirstBackoff;
-        for (const Run& run : *begun) {
+        for (const Run& run : begun->runs) {
             live_.insert(run.id);
             launcher_.launch(run);
         }
         // It may have stopped at the number of places, not at the last waiting trigger.
-        if (!begun->empty()) kicked_ = true;
+        if (!begun->runs.empty()) kicked_ = true;
+        if (begun->again) again_->start(*begun->again);
         pass();
     });
 }

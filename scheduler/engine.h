@@ -3,9 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <set>
 
-#include "base/loop/timer.h"
 #include "scheduler/ports.h"
 
 namespace berth {
@@ -13,7 +13,7 @@ namespace berth {
 // Thread: loop.
 class Engine {
 public:
-    Engine(Loop& loop, RunStore& store, Launcher& launcher, int max_runs);
+    Engine(Alarms& alarms, RunStore& store, Launcher& launcher, int max_runs);
 
     // Until then kick() only takes note: at start the runner is not there yet.
     void open();
@@ -28,7 +28,6 @@ public:
 private:
     void pass();
 
-    Loop& loop_;
     RunStore& store_;
     Launcher& launcher_;
     const int max_runs_;
@@ -36,7 +35,7 @@ private:
     bool asking_ = false;  // a pass is with the store
     bool kicked_ = false;  // something changed since it was asked
     std::set<RunId> live_;
-    Timer retry_;  // the store could not answer: asked again, with backoff
+    std::unique_ptr<Alarm> again_;  // the store could not answer, or a cap makes room then
     std::chrono::milliseconds backoff_;
 };
 

@@ -1,6 +1,8 @@
 // Which tenants may start a run now. Pure.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -13,12 +15,26 @@ namespace berth {
 struct WaitingTenant {
     TenantId tenant;
     IntegrationId integration;
-    Time oldest{};      // when its oldest waiting trigger was accepted
-    bool held = false;  // its integration is paused: it keeps its place
+    std::int64_t virtual_time = 0;  // its turn (store/shares.h); the lowest goes first
+    std::int64_t place = 0;         // among equals: whose oldest trigger came first
 };
 
-// The tenants whose run begins now, at most `places` of them: those that have
-// waited longest first.
-std::vector<TenantId> pick_startable(std::span<const WaitingTenant> waiting, int places);
+// How many runs may begin; integrations that are not named have no cap of their own.
+struct Places {
+    int host = 0;
+    std::map<IntegrationId, std::int64_t> of_integration;
+};
+
+// The tenants whose turn it is, in order. One whose integration is full keeps its
+// turn and lets the others pass.
+std::vector<WaitingTenant> pick_startable(std::span<const WaitingTenant> waiting, Places places);
+
+// What is left of a cap of runs begun in any minute: `begun` in the last one, of
+// which the oldest at `oldest`.
+struct Rate {
+    std::int64_t left = 0;
+    Time next{};  // when one more is allowed, if none is left
+};
+Rate rate_left(std::int64_t most_per_minute, std::int64_t begun, Time oldest);
 
 }  // namespace berth

@@ -4,6 +4,7 @@
 
 #include "model/json.h"
 #include "model/limits.h"
+#include "store/shares.h"
 #include "store/sql.h"
 
 namespace berth {
@@ -72,11 +73,8 @@ Result<void> bind_triggers(Db& db, const Run& run, const std::vector<TriggerId>&
     const auto oldest = db.one(
         "select seq from triggers where tenant_id = $1 and run_id is null order by seq limit 1",
         {run.tenant_id});
-    if (oldest)
-        db.exec("update waiting set triggers = triggers - $2, oldest_seq = $3 where tenant_id = $1",
-                {run.tenant_id, triggers.size(), oldest->integer(0)});
-    else
-        db.exec("delete from waiting where tenant_id = $1", {run.tenant_id});
+    take_waiting(db, run.tenant_id, static_cast<std::int64_t>(triggers.size()),
+                 oldest ? std::optional{oldest->integer(0)} : std::nullopt);
     return {};
 }
 
@@ -180,6 +178,7 @@ Result<Run> move_run(Db& db, RunId id, int attempt, RunState to, std::string_vie
     auto run = check_move(db, id, attempt, to);
     if (!run) return run;
     const RunState from = run->state;
+    const auto took = run->started ? now - *run->started : std::chrono::microseconds{0};
     run->state = to;
     if (to == RunState::running) run->started = now;
     if (to == RunState::queued) {  // whoever speaks for the old attempt is refused from now on
@@ -195,13 +194,33 @@ Result<Run> move_run(Db& db, RunId id, int attempt, RunState to, std::string_vie
     if (end.refused_syscalls) run->refused_syscalls = *end.refused_syscalls;
     if (end.tree_empty) run->tree_empty = *end.tree_empty;
     if (end.usage) run->usage = *end.usage;
-    return write_state(db, *run, from, attempt, note, now);
+    auto moved = write_state(db, *run, from, attempt, note, now);
+    if (moved && (is_final(to) || to == RunState::queued)) charge(db, run->tenant_id, took);
+    return moved;
 }
 
 Result<Run> get_run(Db& db, RunId id) {
     const auto row = db.one(fmt::format("{} where id = $1", kSelect), {id});
     if (!row) return fail(FailureKind::not_found, "there is no run '{}'", id.value);
     return read_run(*row);
+}
+
+void put_off(Db& db, RunId id, Time until) {
+    db.exec("update runs set not_before = $2 where id = $1", {id, until});
+}
+
+std::vector<Run> queued_runs(Db& db, Time now, std::int64_t limit) {
+    return read_rows(
+        db.query(fmt::format("{} where state = 'queued' and coalesce(not_before, 0) <= $1"
+                             " order by id limit $2",
+                             kSelect),
+                 {now, limit}),
+        read_run);
+}
+
+std::optional<Time> next_retry(Db& db) {
+    const auto row = db.must("select min(not_before) from runs where state = 'queued'");
+    return Columns{row}.maybe_time();
 }
 
 std::vector<Run> live_runs(Db& db) {

@@ -5,6 +5,7 @@
 
 #include "model/json.h"
 #include "model/limits.h"
+#include "store/shares.h"
 #include "store/sql.h"
 
 namespace berth {
@@ -159,6 +160,10 @@ Result<Tenant> update_tenant(Db& db, const By& by, const Tenant& changed) {
         {tenant.id, tenant.name, tenant.user_name, tenant.archived, tenant.paused, tenant.configs,
          tenant.user_schedule, tenant.schedule, tenant.source, tenant.release_id,
          channel_word(tenant.release_channel), by.now});
+    if (tenant.archived)
+        park(db, tenant.id);
+    else
+        unpark(db, tenant.id);
     audit(db, by, "tenant.update", object_of(tenant.id));
     return get_tenant(db, tenant.id);
 }
@@ -167,6 +172,7 @@ Result<Tenant> archive_tenant(Db& db, const By& by, TenantId id) {
     auto tenant = get_tenant(db, id);
     if (!tenant || tenant->archived) return tenant;
     db.exec("update tenants set archived = 1, modified = $2 where id = $1", {id, by.now});
+    park(db, id);
     audit(db, by, "tenant.archive", object_of(id));
     return get_tenant(db, id);
 }

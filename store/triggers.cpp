@@ -3,8 +3,8 @@
 #include <array>
 
 #include "model/limits.h"
+#include "store/shares.h"
 #include "store/sql.h"
-#include "store/tenants.h"
 
 namespace berth {
 namespace {
@@ -46,11 +46,37 @@ Result<void> check_trigger(const Trigger& trigger) {
     return {};
 }
 
+// What waits already, against the caps of the tenant, its integration and the host.
+Result<void> check_load(const Load& load, TenantId tenant, IntegrationId integration,
+                        std::int64_t most_of_integration) {
+    constexpr auto kMost = static_cast<std::int64_t>(limits::kWaitingTriggersPerTenant);
+    if (load.tenant >= kMost)
+        return fail(FailureKind::over_limit,
+                    "tenant '{}' has {} triggers waiting already; wait until its runs have caught "
+                    "up",
+                    tenant.value, kMost);
+    if (most_of_integration > 0 && load.integration >= most_of_integration)
+        return fail(FailureKind::over_limit,
+                    "integration '{}' has {} triggers waiting already, as many as its cap allows; "
+                    "wait until its runs have caught up, or raise 'most_waiting'",
+                    integration.value, most_of_integration);
+    constexpr auto kMostOfHost = static_cast<std::int64_t>(limits::kWaitingTriggers);
+    if (load.host >= kMostOfHost)
+        return fail(FailureKind::busy,
+                    "{} triggers wait on this host already; try again when runs have caught up",
+                    kMostOfHost);
+    return {};
+}
+
 }  // namespace
 
 Result<Trigger> accept_trigger(Db& db, const Trigger& trigger) {
     if (auto ok = check_trigger(trigger); !ok) return pass_on(ok);
-    const auto tenant = db.one("select archived from tenants where id = $1", {trigger.tenant_id});
+    const auto tenant = db.one(
+        "select tenants.archived, tenants.integration_id, coalesce(most_waiting, 0) from tenants"
+        " left join integration_policies"
+        " on integration_policies.integration_id = tenants.integration_id where tenants.id = $1",
+        {trigger.tenant_id});
     if (!tenant)
         return fail(FailureKind::not_found, "there is no tenant '{}'", trigger.tenant_id.value);
 
@@ -66,12 +92,10 @@ Result<Trigger> accept_trigger(Db& db, const Trigger& trigger) {
     if (tenant->integer(0) != 0)
         return fail(FailureKind::conflict, "tenant '{}' is archived and starts no run",
                     trigger.tenant_id.value);
-    constexpr auto kMost = static_cast<std::int64_t>(limits::kWaitingTriggersPerTenant);
-    if (waiting_triggers(db, trigger.tenant_id) >= kMost)
-        return fail(FailureKind::over_limit,
-                    "tenant '{}' has {} triggers waiting already; wait until its runs have caught "
-                    "up",
-                    trigger.tenant_id.value, kMost);
+    const IntegrationId integration{tenant->integer(1)};
+    const Load load = waiting_load(db, trigger.tenant_id, integration);
+    if (auto ok = check_load(load, trigger.tenant_id, integration, tenant->integer(2)); !ok)
+        return pass_on(ok);
 
     const auto row = db.one(
         "insert into triggers (id, tenant_id, source, mode, payload, body, headers,"
@@ -81,10 +105,7 @@ Result<Trigger> accept_trigger(Db& db, const Trigger& trigger) {
          trigger.payload, Bytes{trigger.body}, trigger.headers, key, trigger.created});
     if (!row)
         return fail(FailureKind::conflict, "there is a trigger '{}' already", trigger.id.value);
-    db.exec(
-        "insert into waiting (tenant_id, triggers, oldest_seq) values ($1, 1, $2)"
-        " on conflict (tenant_id) do update set triggers = waiting.triggers + 1",
-        {trigger.tenant_id, row->integer(0)});
+    add_waiting(db, trigger.tenant_id, integration, row->integer(0));
     Trigger accepted = trigger;
     accepted.run_id.reset();
     return accepted;
@@ -130,16 +151,10 @@ std::vector<Trigger> triggers_of_run(Db& db, RunId run) {
 }
 
 std::vector<TenantId> tenants_ready(Db& db, std::int64_t limit) {
-    return read_rows(
-        db.query("select waiting.tenant_id from waiting"
-                 " join tenants on tenants.id = waiting.tenant_id"
-                 " join integrations on integrations.id = tenants.integration_id"
-                 " where tenants.archived = 0 and integrations.archived = 0"
-                 " and integrations.paused = 0 and not exists (select 1 from runs"
-                 "  where runs.tenant_id = waiting.tenant_id and runs.completed is null)"
-                 " order by oldest_seq limit $1",
-                 {limit}),
-        [](const Row& row) { return TenantId{row.integer(0)}; });
+    std::vector<TenantId> ready;
+    for (const Turn& turn : next_turns(db, limit))
+        ready.push_back(turn.tenant);
+    return ready;
 }
 
 std::optional<Time> waiting_since(Db& db, TenantId tenant) {

@@ -12,8 +12,8 @@
 namespace berth {
 
 // Keeps the trigger until a run takes it. The same idempotency key from the same
-// source gives the first trigger back. not_found, conflict (archived) or
-// over_limit (limits::kWaitingTriggersPerTenant).
+// source gives the first trigger back. not_found, conflict (archived), or over_limit
+// and busy when too much waits: for the tenant, its integration, the host.
 Result<Trigger> accept_trigger(Db& db, const Trigger& trigger);
 Result<Trigger> get_trigger(Db& db, const TriggerId& id);
 
@@ -24,8 +24,8 @@ std::vector<Trigger> list_waiting_triggers(Db& db, TenantId tenant, std::int64_t
 std::vector<WaitingTrigger> bundle_candidates(Db& db, TenantId tenant, std::int64_t of_each);
 std::vector<Trigger> triggers_of_run(Db& db, RunId run);
 
-// Tenants that have waiting triggers and no live run, the longest waiting first.
-// Archived tenants, and those of archived or paused integrations, are left out.
+// Tenants that have waiting triggers and may begin a run, in the order of their
+// turns (shares.h).
 std::vector<TenantId> tenants_ready(Db& db, std::int64_t limit);
 // When the oldest of its waiting triggers was accepted.
 std::optional<Time> waiting_since(Db& db, TenantId tenant);

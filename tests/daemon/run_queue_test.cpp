@@ -2,16 +2,22 @@
 #include "daemon/run_queue.h"
 
 #include <catch2/catch.hpp>
+#include <map>
+#include <set>
 
 #include "model/limits.h"
 #include "store/integrations.h"
 #include "store/releases.h"
+#include "store/runs.h"
+#include "store/schedules.h"
+#include "store/shares.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
 #include "tests/store/support.h"
 
 using namespace berth;
 using namespace berth::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -26,6 +32,14 @@ struct World {
     auto write(Op op) {
         return must(write_now(*store, loop, std::move(op)));
     }
+    std::vector<Tenant> tenants(IntegrationId integration, int many) {
+        return write([integration, many](Db& db) -> Result<std::vector<Tenant>> {
+            std::vector<Tenant> made;
+            for (int i = 0; i < many; ++i)
+                made.push_back(add_tenant(db, integration, "quiet-" + std::to_string(i)));
+            return made;
+        });
+    }
     TriggerId accept(TenantId tenant, TriggerSource source = TriggerSource::api,
                      RunMode mode = RunMode::normal, std::string body = "") {
         Trigger trigger = trigger_for(tenant);
@@ -34,10 +48,26 @@ struct World {
         trigger.body = std::move(body);
         return write([trigger](Db& db) { return accept_trigger(db, trigger); }).id;
     }
-    std::vector<Run> begin(int places) {
-        Wait<std::vector<Run>> wait{loop};
+    RunStore::Begun pass(int places) {
+        Wait<RunStore::Begun> wait{loop};
         queue.begin_runs(places, wait.callback());
         return must(wait.get());
+    }
+    std::vector<Run> begin(int places) { return pass(places).runs; }
+    // The run goes on for so long and succeeds.
+    void finish(const Run& run, std::chrono::microseconds took) {
+        write([run, took](Db& db) -> Result<Run> {
+            must(move_run(db, run.id, run.attempt, RunState::starting, "", kNow));
+            must(move_run(db, run.id, run.attempt, RunState::running, "", kNow));
+            return move_run(db, run.id, run.attempt, RunState::succeeded, "", kNow + took);
+        });
+    }
+    void cap(IntegrationId id, const std::function<void(IntegrationPolicy&)>& change) {
+        write([id, change](Db& db) {
+            IntegrationPolicy policy = get_policy(db, id);
+            change(policy);
+            return put_policy(db, kBy, id, policy);
+        });
     }
 };
 
@@ -116,4 +146,193 @@ TEST_CASE("a bundle is chosen among the oldest of each kind, whatever waits befo
     });
     REQUIRE(taken.size() == 1);
     CHECK(taken[0].id == cron);
+}
+
+TEST_CASE("one tenant's 10^5 waiting triggers cost the others one turn at most", "[daemon]") {
+    World w;
+    const Tenant noisy = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    const auto quiet = w.tenants(noisy.integration_id, 99);
+    constexpr std::int64_t kBacklog = limits::kWaitingTriggersPerTenant;
+    w.write([id = noisy.id](Db& db) -> Result<bool> {
+        for (std::int64_t i = 0; i < kBacklog; ++i)
+            must(accept_trigger(db, trigger_for(id)));
+        return true;
+    });
+    for (const Tenant& tenant : quiet)
+        w.accept(tenant.id);
+
+    std::set<TenantId> served;
+    int noisy_picks = 0;
+    for (int pick = 0; pick < 100; ++pick) {
+        const auto begun = w.begin(1);
+        REQUIRE(begun.size() == 1);
+        if (begun[0].tenant_id == noisy.id)
+            ++noisy_picks;
+        else
+            served.insert(begun[0].tenant_id);
+        w.finish(begun[0], 2s);
+    }
+    CHECK(served.size() == 99);
+    CHECK(noisy_picks == 1);
+}
+
+TEST_CASE("turns are charged by the time runs took, not by their number", "[daemon]") {
+    World w;
+    const Tenant slow = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    const Tenant fast = w.tenants(slow.integration_id, 1).front();
+    std::map<TenantId, int> runs;
+    w.accept(slow.id);
+    w.accept(fast.id);
+    for (int i = 0; i < 110; ++i) {
+        const auto begun = w.begin(1);
+        REQUIRE(begun.size() == 1);
+        ++runs[begun[0].tenant_id];
+        // Each has the next one waiting before its run ends.
+        w.accept(begun[0].tenant_id);
+        w.finish(begun[0], begun[0].tenant_id == slow.id ? 10s : 1s);
+    }
+    CHECK(runs[fast.id] >= 98);
+    CHECK(runs[fast.id] <= 102);
+}
+
+TEST_CASE("a clock that jumps a year during a run does not cost the tenant a year", "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    const Tenant zeta = w.tenants(acme.integration_id, 1).front();
+    w.accept(acme.id);
+    const auto begun = w.begin(1);
+    REQUIRE(begun.size() == 1);
+    w.accept(acme.id);
+    w.finish(begun[0], 24h * 365);
+    int turns = 0;  // until acme is served again, however much zeta wants
+    for (;; ++turns) {
+        w.accept(zeta.id);
+        const auto next = w.begin(1);
+        REQUIRE(next.size() == 1);
+        if (next[0].tenant_id == acme.id) break;
+        w.finish(next[0], 100s);
+        REQUIRE(turns < 20);
+    }
+    CHECK(turns == 6);  // its wall time, 600 s, was charged
+}
+
+TEST_CASE("a full integration lets the others pass and is asked again when a run ends",
+          "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    const auto more = w.tenants(acme.integration_id, 3);
+    const Tenant zeta = w.write([](Db& db) -> Result<Tenant> {
+        auto other = add_integration(db, "other");
+        add_release(db, other.id, "hash");
+        return add_tenant(db, other.id, "zeta");
+    });
+    w.cap(acme.integration_id, [](IntegrationPolicy& policy) { policy.most_running = 2; });
+    w.accept(acme.id);
+    for (const Tenant& tenant : more)
+        w.accept(tenant.id);
+    w.accept(zeta.id);
+    const auto begun = w.begin(10);
+    REQUIRE(begun.size() == 3);
+    CHECK(begun[2].tenant_id == zeta.id);
+    CHECK(w.begin(10).empty());
+    w.finish(begun[0], 1s);
+    CHECK(w.begin(10).size() == 1);
+}
+
+TEST_CASE("a cap per minute says when there is room again", "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    const auto more = w.tenants(acme.integration_id, 3);
+    for (const Tenant& tenant : more)
+        w.accept(tenant.id);
+    SECTION("of an integration") {
+        w.cap(acme.integration_id, [](IntegrationPolicy& policy) { policy.starts_per_minute = 2; });
+        CHECK(w.pass(10).runs.size() == 2);
+        const auto full = w.pass(10);
+        CHECK(full.runs.empty());
+        REQUIRE(full.again);
+        CHECK(*full.again == 60s);
+    }
+    SECTION("of a tenant, without holding up the others") {
+        w.cap(acme.integration_id,
+              [](IntegrationPolicy& policy) { policy.tenant_starts_per_minute = 1; });
+        const auto first = w.begin(10);
+        REQUIRE(first.size() == 3);
+        for (const Run& run : first) {
+            w.accept(run.tenant_id);
+            w.finish(run, 1s);
+        }
+        w.accept(acme.id);
+        const auto next = w.pass(1);
+        REQUIRE(next.runs.size() == 1);
+        CHECK(next.runs[0].tenant_id == acme.id);
+        CHECK(w.pass(10).again);
+    }
+    SECTION("of the host") {
+        RunQueue slow{*w.store, w.clock, 1};
+        Wait<RunStore::Begun> one{w.loop};
+        slow.begin_runs(10, one.callback());
+        CHECK(must(one.get()).runs.size() == 1);
+        Wait<RunStore::Begun> none{w.loop};
+        slow.begin_runs(10, none.callback());
+        const auto full = must(none.get());
+        CHECK(full.runs.empty());
+        CHECK(full.again == 60s);
+    }
+}
+
+TEST_CASE("an integration with too much waiting refuses by name", "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    const Tenant zeta = w.tenants(acme.integration_id, 1).front();
+    w.cap(acme.integration_id, [](IntegrationPolicy& policy) { policy.most_waiting = 3; });
+    for (int i = 0; i < 2; ++i)
+        w.accept(acme.id);
+    w.accept(zeta.id);
+    const auto refused = write_now(*w.store, w.loop, [trigger = trigger_for(zeta.id)](Db& db) {
+        return accept_trigger(db, trigger);
+    });
+    CHECK_FAILS(refused, FailureKind::over_limit,
+                "has 3 triggers waiting already, as many as its cap allows");
+    REQUIRE(w.begin(1).size() == 1);
+    w.accept(zeta.id);
+}
+
+TEST_CASE("more than a hundred tenants that cannot begin hold up nobody for ever", "[daemon]") {
+    World w;
+    w.write([](Db& db) -> Result<bool> {
+        auto without_release = add_integration(db, "empty");
+        for (int i = 0; i < 250; ++i)
+            must(accept_trigger(
+                db, trigger_for(add_tenant(db, without_release.id, "t" + std::to_string(i)).id)));
+        return true;
+    });
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    w.accept(acme.id);
+    int passes = 1;
+    for (auto begun = w.pass(1); begun.runs.empty(); begun = w.pass(1), ++passes) {
+        REQUIRE(begun.again);  // it goes on by itself
+        REQUIRE(passes < 5);
+    }
+}
+
+TEST_CASE("a run that was put off begins when its time has come, and says when", "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    w.accept(acme.id);
+    const auto begun = w.begin(1);
+    REQUIRE(begun.size() == 1);
+    w.write([run = begun[0]](Db& db) -> Result<Run> {
+        auto queued = move_run(db, run.id, run.attempt, RunState::queued, "again", kNow);
+        put_off(db, run.id, kNow + 5s);
+        return queued;
+    });
+    const auto waits = w.pass(1);
+    CHECK(waits.runs.empty());
+    CHECK(waits.again == 5s);
+    w.write([run = begun[0]](Db& db) -> Result<bool> {
+        put_off(db, run.id, kNow);
+        return true;
+    });
+    CHECK(w.begin(1).size() == 1);
 }

@@ -3,20 +3,25 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/scheduler/held_alarms.h"
+
 using namespace berth;
+using namespace berth::test;
+using namespace std::chrono_literals;
 
 namespace {
 
 struct HeldStore : RunStore {
     struct Question {
         int places;
-        Callback<void(Result<std::vector<Run>>)> done;
+        Callback<void(Result<Begun>)> done;
     };
     std::vector<Question> asked;
-    void begin_runs(int places, Callback<void(Result<std::vector<Run>>)> done) override {
+    void begin_runs(int places, Callback<void(Result<Begun>)> done) override {
         asked.push_back({places, std::move(done)});
     }
-    void answer(std::vector<std::int64_t> run_ids) {
+    void answer(std::vector<std::int64_t> run_ids,
+                std::optional<std::chrono::milliseconds> again = {}) {
         REQUIRE_FALSE(asked.empty());
         auto question = std::move(asked.front());
         asked.erase(asked.begin());
@@ -26,7 +31,7 @@ struct HeldStore : RunStore {
             run.id = RunId{id};
             runs.push_back(run);
         }
-        question.done(std::move(runs));
+        question.done(Begun{std::move(runs), again});
     }
 };
 
@@ -36,10 +41,10 @@ struct HeldLauncher : Launcher {
 };
 
 struct Fixture {
-    Loop loop;
+    HeldAlarms alarms;
     HeldStore store;
     HeldLauncher launcher;
-    Engine engine{loop, store, launcher, /*max_runs=*/2};
+    Engine engine{alarms, store, launcher, /*max_runs=*/2};
 };
 
 }  // namespace
@@ -91,6 +96,16 @@ TEST_CASE_METHOD(Fixture, "a store that cannot answer is asked again later", "[s
     store.asked.clear();
     question.done(fail(FailureKind::unavailable, "the disk is full"));
     CHECK(store.asked.empty());  // not at once
-    uv_run(loop.raw(), UV_RUN_ONCE);
+    CHECK(alarms.pass(100ms) == 1);
+    CHECK(store.asked.size() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "a cap per minute is asked again when it makes room", "[scheduler]") {
+    engine.open();
+    store.answer({}, 1500ms);
+    CHECK(store.asked.empty());
+    CHECK(alarms.pass(1499ms) == 0);
+    CHECK(store.asked.empty());
+    CHECK(alarms.pass(1ms) == 1);
     CHECK(store.asked.size() == 1);
 }

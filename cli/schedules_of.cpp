@@ -1,0 +1,239 @@
+#include "cli/schedules_of.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/fields.h"
+#include "cli/resolve.h"
+#include "model/interval.h"
+
+namespace berth {
+namespace {
+
+constexpr std::int64_t kPage = 500;
+
+Result<std::int64_t> seconds_of(const std::string& option, const std::string& text) {
+    if (text == "0") return 0;
+    const auto duration = parse_duration(text);
+    if (!duration)
+        return fail_at(FailureKind::invalid, option, "{}: {}", option, duration.error().message);
+    return duration->count();
+}
+
+Result<void> put_duration(Json& body, const char* name, const std::string& option,
+                          const std::optional<std::string>& text) {
+    if (!text) return {};
+    auto seconds = seconds_of(option, *text);
+    if (!seconds) return pass_on(seconds);
+    body[name] = *seconds;
+    return {};
+}
+
+template <typename T>
+void put(Json& body, const char* name, const std::optional<T>& value) {
+    if (value) body[name] = *value;
+}
+
+Result<Json> body_of(const ScheduleFields& fields) {
+    Json body = Json::object();
+    put(body, "text", fields.text);
+    put(body, "zone", fields.zone);
+    put(body, "gap", fields.gap);
+    put(body, "overlap", fields.overlap);
+    put(body, "missed", fields.missed);
+    put(body, "when_busy", fields.when_busy);
+    if (auto ok = put_duration(body, "jitter_seconds", "--jitter", fields.jitter); !ok)
+        return pass_on(ok);
+    if (auto ok = put_duration(body, "window_seconds", "--window", fields.window); !ok)
+        return pass_on(ok);
+    if (fields.follow_integration) body["follow_integration"] = true;
+    return body;
+}
+
+void settings_lines(Record& record, const Json& settings) {
+    record.line("schedule", field(settings, "text"));
+    record.line("zone", field(settings, "zone"));
+    record.line("at a gap", field(settings, "gap"));
+    record.line("at an overlap", field(settings, "overlap"));
+    record.line("jitter", field(settings, "jitter_seconds") + " s");
+    record.line("missed", fmt::format("{}, within {} s", field(settings, "missed"),
+                                      field(settings, "window_seconds")));
+    record.line("while busy", field(settings, "when_busy"));
+}
+
+Exit show(Session& session, const Json& schedule) {
+    if (session.json()) {
+        session.print(schedule);
+        return Exit::ok;
+    }
+    if (field(schedule, "text").empty()) {
+        session.remark(
+            "there is no schedule; 'berth schedule set TENANT \"*/15 * * * *\"' sets one");
+        return Exit::ok;
+    }
+    Record record;
+    record.line("tenant", field(schedule, "tenant_id"));
+    record.line("set by", field(schedule, "source"));
+    settings_lines(record, schedule);
+    record.line("next (UTC)", short_time(field(schedule, "next_date")));
+    record.line("last (UTC)", short_time(field(schedule, "last_date")));
+    record.line("trouble", {field(schedule, "trouble"), Tone::bad});
+    session.print(record);
+    return Exit::ok;
+}
+
+Result<std::string> tenant_path(Session& session, const std::string& tenant, const Pairs& query,
+                                const std::string& below = {}) {
+    auto found = find_tenant(session.api(), tenant);
+    if (!found) return pass_on(found);
+    std::vector<std::string> segments{"tenants", field(*found, "id"), "schedule"};
+    if (!below.empty()) segments.push_back(below);
+    return api_path(segments, query);
+}
+
+// `late by 1250 ms`, `skipped: pause`, `bundled into run 17`.
+Cell became(const Json& slot) {
+    if (field(slot, "outcome") == "skipped")
+        return {"skipped: " + field(slot, "reason"), Tone::warning};
+    std::string text = "fired";
+    if (number(slot, "late_ms").value_or(0) > 0)
+        text += fmt::format(", late by {} ms", field(slot, "late_ms"));
+    if (flag(slot, "bundled")) text += ", bundled";
+    return {text, Tone::good};
+}
+
+}  // namespace
+
+Result<Exit> schedule_list(Session& session, const std::string& integration) {
+    Pairs query{{"limit", std::to_string(kPage)}};
+    if (!integration.empty()) {
+        auto found = find_integration(session.api(), integration);
+        if (!found) return pass_on(found);
+        query.emplace_back("integration_id", field(*found, "id"));
+    }
+    auto list = session.api().get(api_path({"schedules"}, query));
+    if (!list) return pass_on(list);
+    if (session.json()) {
+        session.print(*list);
+        return Exit::ok;
+    }
+    Table table{{"TENANT", "SCHEDULE", "ZONE", "SET BY", "NEXT (UTC)", "LAST (UTC)", "TROUBLE"}};
+    for (const Json& schedule : *list)
+        table.row({field(schedule, "tenant_id"),
+                   field(schedule, "text"),
+                   field(schedule, "zone"),
+                   field(schedule, "source"),
+                   short_time(field(schedule, "next_date")),
+                   short_time(field(schedule, "last_date")),
+                   {field(schedule, "trouble"), Tone::bad}});
+    session.print_list(table, Paging{.limit = kPage, .skip = 0, .sort = {}, .descending = false},
+                       list->size(), "there are no schedules yet");
+    return Exit::ok;
+}
+
+Result<Exit> schedule_show(Session& session, const std::string& tenant) {
+    auto path = tenant_path(session, tenant, {});
+    if (!path) return pass_on(path);
+    auto schedule = session.api().get(*path);
+    if (!schedule) return pass_on(schedule);
+    return show(session, *schedule);
+}
+
+Result<Exit> schedule_set(Session& session, const std::string& tenant,
+                          const ScheduleFields& fields) {
+    auto body = body_of(fields);
+    if (!body) return pass_on(body);
+    auto path = tenant_path(session, tenant, {});
+    if (!path) return pass_on(path);
+    auto schedule = session.api().send("PUT", *path, to_text(*body));
+    if (!schedule) return pass_on(schedule);
+    return show(session, *schedule);
+}
+
+Result<Exit> schedule_history(Session& session, const std::string& tenant, std::int64_t count) {
+    auto path = tenant_path(session, tenant, {{"limit", std::to_string(count)}}, "history");
+    if (!path) return pass_on(path);
+    auto slots = session.api().get(*path);
+    if (!slots) return pass_on(slots);
+    if (session.json()) {
+        session.print(*slots);
+        return Exit::ok;
+    }
+    if (slots->empty()) {
+        session.remark("nothing has been due yet; 'berth schedule preview' shows what is coming");
+        return Exit::ok;
+    }
+    Table table{{"DUE (UTC)", "UNTIL (UTC)", "WHAT BECAME OF IT", "RUN"}};
+    for (const Json& slot : *slots)
+        table.row({short_time(field(slot, "date")), short_time(field(slot, "until_date")),
+                   became(slot), field(slot, "run_id")});
+    session.print(table);
+    return Exit::ok;
+}
+
+Result<Exit> schedule_preview(Session& session, const std::string& tenant, std::int64_t count) {
+    auto path = tenant_path(session, tenant, {{"count", std::to_string(count)}}, "preview");
+    if (!path) return pass_on(path);
+    auto coming = session.api().get(*path);
+    if (!coming) return pass_on(coming);
+    if (session.json()) {
+        session.print(*coming);
+        return Exit::ok;
+    }
+    if (coming->empty()) {
+        session.remark("there is no schedule");
+        return Exit::ok;
+    }
+    Table table{{"DUE THERE", "DUE (UTC)", "FIRES (UTC)", "NOTE"}};
+    for (const Json& instant : *coming) {
+        const std::string kind = field(instant, "kind");
+        table.row({field(instant, "local"), short_time(field(instant, "date")),
+                   short_time(field(instant, "fires_date")), kind == "regular" ? "" : kind});
+    }
+    session.print(table);
+    return Exit::ok;
+}
+
+Result<Exit> integration_policy(Session& session, const std::string& integration,
+                                const PolicyFields& fields) {
+    auto schedule = body_of(fields.schedule);
+    if (!schedule) return pass_on(schedule);
+    Json body = Json::object();
+    if (!schedule->empty()) body["schedule"] = *schedule;
+    if (!fields.allowed.empty())
+        body["allowed_schedules"] = fields.allowed == std::vector<std::string>{"any"}
+                                        ? Json::array()
+                                        : Json(fields.allowed);
+    put(body, "most_running", fields.most_running);
+    put(body, "most_waiting", fields.most_waiting);
+    put(body, "starts_per_minute", fields.starts_per_minute);
+    put(body, "tenant_starts_per_minute", fields.tenant_starts_per_minute);
+    put(body, "retries", fields.retries);
+    if (auto ok = put_duration(body, "retry_first_seconds", "--retry-first", fields.retry_first);
+        !ok)
+        return pass_on(ok);
+    if (auto ok =
+            put_duration(body, "retry_longest_seconds", "--retry-longest", fields.retry_longest);
+        !ok)
+        return pass_on(ok);
+
+    auto found = find_integration(session.api(), integration);
+    if (!found) return pass_on(found);
+    const auto path = api_path({"integrations", field(*found, "id"), "policy"});
+    auto policy =
+        body.empty() ? session.api().get(path) : session.api().send("PUT", path, to_text(body));
+    if (!policy) return pass_on(policy);
+    if (session.json()) {
+        session.print(*policy);
+        return Exit::ok;
+    }
+    Record record;
+    settings_lines(record, inner(*policy, "schedule"));
+    record.line("tenants may choose", field(*policy, "allowed_schedules"));
+    for (const char* cap : {"most_running", "most_waiting", "starts_per_minute",
+                            "tenant_starts_per_minute", "retries"})
+        record.line(cap, field(*policy, cap));
+    session.print(record);
+    return Exit::ok;
+}
+
+}  // namespace berth
