@@ -14,6 +14,10 @@ bool Row::is_null(std::size_t column) const {
     return std::holds_alternative<std::nullptr_t>(at(column));
 }
 
+bool Row::is_integer(std::size_t column) const {
+    return std::holds_alternative<std::int64_t>(at(column));
+}
+
 std::int64_t Row::integer(std::size_t column) const {
     if (const auto* number = std::get_if<std::int64_t>(&at(column))) return *number;
     throw StoreError{StoreError::Kind::corrupt, fmt::format("column {} is no integer", column)};

@@ -77,6 +77,7 @@ public:
     explicit Row(std::vector<Value> columns) : columns_{std::move(columns)} {}
     std::size_t size() const { return columns_.size(); }
     bool is_null(std::size_t column) const;
+    bool is_integer(std::size_t column) const;
     std::int64_t integer(std::size_t column) const;
     const std::string& text(std::size_t column) const;  // text and bytes alike
 
