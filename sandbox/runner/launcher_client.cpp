@@ -1,6 +1,8 @@
 #include "sandbox/runner/launcher_client.h"
 
+#include <algorithm>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -17,7 +19,9 @@ Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
     sandbox.plan = std::move(descriptors[0]);
     sandbox.status = std::move(descriptors[1]);
     sandbox.pidfd = std::move(descriptors[2]);
-    if (descriptors.size() > 3) sandbox.cgroup = std::move(descriptors[3]);
+    if (reply.has_cgroup != 0) sandbox.cgroup = std::move(descriptors[3]);
+    for (std::size_t i = 3 + reply.has_cgroup; i < descriptors.size(); ++i)
+        sandbox.listeners.push_back(std::move(descriptors[i]));
     return sandbox;
 }
 
@@ -29,6 +33,7 @@ LauncherClient::LauncherClient(Loop& loop, Events events)
 void LauncherClient::attach(Fd connected) {
     poll_.reset();
     hello_.reset();
+    parked_.clear();
     socket_ = std::move(connected);
     poll_.emplace(loop_, socket_.get(), [this](int events) { ready(events); });
     poll_->want(Poll::readable);
@@ -44,7 +49,8 @@ std::uint64_t LauncherClient::build(ipc::BuildRequest request, Callback<void(Bui
         return id;
     }
     request.id = id;
-    unsent_.push_back(request);
+    ++pool_.misses;
+    unsent_.emplace_back(request);
     write_some();
     return id;
 }
@@ -57,25 +63,88 @@ void LauncherClient::ready(int events) {
     while (*alive && socket_) {
         Packet packet = receive_packet(socket_.get());
         if (packet.state == Packet::State::nothing_yet) return;
-        take(std::move(packet));
+        receive(std::move(packet));
     }
 }
 
-void LauncherClient::take(Packet packet) {
+void LauncherClient::receive(Packet packet) {
     if (packet.state == Packet::State::closed) return drop("it has closed the connection");
     if (packet.state == Packet::State::broken) return drop(std::strerror(packet.err));
     if (!hello_) {
         hello_ = packet.as<ipc::Hello>(ipc::Record::hello);
         if (!hello_) return drop("its first record is not a hello of this release");
+        pool_.size = hello_->pool_size;
         return events_.on_hello();
     }
+    if (const auto answer = packet.as<ipc::Attached>(ipc::Record::attached))
+        return take_answered(*answer);
+    if (const auto gone = packet.as<ipc::Retire>(ipc::Record::retire)) return retire(*gone);
     const auto reply = packet.as<ipc::Ready>(ipc::Record::ready);
     const std::size_t count = packet.descriptors.size();
-    if (!reply) return drop("it sent a record that is not a build reply");
+    if (!reply) return drop("it sent a record that is none of its own");
     if (reply->step != ipc::Step::none)
         return answer(reply->id, BuildFailed{ipc::step_text(reply->step), reply->err});
-    if (count != 3 + reply->has_cgroup) return drop("it sent a sandbox without its descriptors");
-    answer(reply->id, to_sandbox(*reply, packet.descriptors));
+    if (reply->has_cgroup > 1 || count != 3 + reply->has_cgroup + reply->listeners)
+        return drop("it sent a sandbox without its descriptors");
+    Sandbox sandbox = to_sandbox(*reply, packet.descriptors);
+    if (reply->id == 0) return park(*reply, std::move(sandbox));
+    answer(reply->id, std::move(sandbox));
+}
+
+// ---- parked sandboxes
+
+void LauncherClient::park(const ipc::Ready& ready, Sandbox sandbox) {
+    parked_.push_back({ready.kind, ready.slot, ready.serial, std::move(sandbox)});
+    ++pool_.built;
+    pool_.build_total_us += ready.build_us;
+    pool_changed();
+}
+
+void LauncherClient::retire(const ipc::Retire& retire) {
+    std::erase_if(parked_, [&](const Parked& one) {
+        return one.slot == retire.slot && one.serial == retire.serial;
+    });
+    pool_changed();
+}
+
+std::optional<LauncherClient::Taken> LauncherClient::take(const ipc::BuildRequest& request,
+                                                          Callback<void(ipc::Attached)> answered) {
+    const auto found = std::find_if(parked_.begin(), parked_.end(), [&](const Parked& one) {
+        static_assert(std::has_unique_object_representations_v<ipc::Class>);
+        return std::memcmp(&one.kind, &request.kind, sizeof one.kind) == 0;
+    });
+    if (found == parked_.end()) return {};
+    ipc::TakeRequest take;
+    take.slot = found->slot;
+    take.serial = found->serial;
+    take.assignment = request.assignment;
+    Taken taken{std::move(found->sandbox), next_id_++};
+    parked_.erase(found);
+    takes_.push_back({taken.id, std::move(answered)});
+    unsent_.emplace_back(take);
+    write_some();
+    pool_changed();
+    return taken;
+}
+
+void LauncherClient::take_answered(const ipc::Attached& answer) {
+    if (takes_.empty()) return drop("it answered what it was not asked");
+    auto answered = std::move(takes_.front().answered);
+    takes_.pop_front();
+    if (answer.step != ipc::Step::slot) ++pool_.hits;
+    pool_changed();
+    if (answered) answered(answer);
+}
+
+void LauncherClient::forget(std::uint64_t id) noexcept {
+    waiting_.erase(id);
+    for (Take& take : takes_)
+        if (take.id == id) take.answered = {};
+}
+
+void LauncherClient::pool_changed() {
+    pool_.parked = static_cast<std::uint32_t>(parked_.size());
+    events_.on_pool();
 }
 
 void LauncherClient::answer(std::uint64_t id, BuildResult result) {
@@ -88,7 +157,9 @@ void LauncherClient::answer(std::uint64_t id, BuildResult result) {
 
 void LauncherClient::write_some() {
     while (!unsent_.empty()) {
-        const int err = send_record(socket_.get(), unsent_.front());
+        const int err =
+            std::visit([this](const auto& request) { return send_record(socket_.get(), request); },
+                       unsent_.front());
         if (err == EAGAIN) break;
         unsent_.pop_front();
         if (err != 0) break;  // the read side finds the end, on its own turn
@@ -101,7 +172,13 @@ void LauncherClient::drop(std::string why) {
     socket_.reset();
     hello_.reset();
     unsent_.clear();
+    parked_.clear();  // they end with it
     const auto alive = alive_;
+    for (auto asked = std::exchange(takes_, {}); Take & take : asked) {
+        if (take.answered) take.answered({});
+        if (!*alive) return;
+    }
+    pool_changed();
     for (auto gone = std::exchange(waiting_, {}); auto& [id, done] : gone) {
         done(BuildFailed{kNotThere, ECONNRESET});
         if (!*alive) return;

@@ -1,5 +1,6 @@
 // The runner's end of the connection to berth-launcher: asks for sandboxes, takes
-// the answers with their descriptors. The launcher may go and come back.
+// the answers with their descriptors, and holds those that are parked. The launcher may
+// go and come back.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +11,14 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/callback.h"
 #include "base/fd.h"
 #include "base/loop/loop.h"
 #include "base/loop/poll.h"
 #include "sandbox/ipc/launcher_protocol.h"
+#include "sandbox/ipc/messages.h"
 #include "sandbox/runner/record.h"
 
 namespace berth::runner {
@@ -25,8 +28,9 @@ struct Sandbox {
     std::uint32_t protections = 0;
     Fd plan;
     Fd status;
-    Fd pidfd;   // of its pid 1; readable when every process in it is dead
-    Fd cgroup;  // the directory; may be empty
+    Fd pidfd;                   // of its pid 1; readable when every process in it is dead
+    Fd cgroup;                  // the directory; may be empty
+    std::vector<Fd> listeners;  // with network egress, for berth-egress
 };
 
 struct BuildFailed {
@@ -42,6 +46,7 @@ public:
     struct Events {
         std::function<void()> on_hello;
         std::function<void(std::string why)> on_gone;
+        std::function<void()> on_pool;  // pool() has changed
     };
     LauncherClient(Loop& loop, Events events);
 
@@ -55,12 +60,29 @@ public:
     // The number to forget() it by. A launcher that is not there, or goes, is a
     // BuildFailed too.
     std::uint64_t build(ipc::BuildRequest request, Callback<void(BuildResult)> done);
-    // `done` is not called any more; the sandbox, if it comes, is killed at once.
-    void forget(std::uint64_t id) noexcept { waiting_.erase(id); }
+    // A parked sandbox that fits, with the request for its release under way; nothing
+    // when there is none. Its plan may be sent at once: it executes nothing before the
+    // release is there. `answered` hears what the launcher says; when the launcher has
+    // gone, Step::none, since then only the sandbox itself tells what became of it.
+    struct Taken {
+        Sandbox sandbox;
+        std::uint64_t id = 0;  // to forget() it by
+    };
+    std::optional<Taken> take(const ipc::BuildRequest& request,
+                              Callback<void(ipc::Attached)> answered);
+    // `done` or `answered` is not called any more; the sandbox, if it comes, is killed at
+    // once.
+    void forget(std::uint64_t id) noexcept;
+
+    const ipc::Pool& pool() const noexcept { return pool_; }
 
 private:
     void ready(int events);
-    void take(Packet packet);
+    void receive(Packet packet);
+    void park(const ipc::Ready& ready, Sandbox sandbox);
+    void retire(const ipc::Retire& retire);
+    void take_answered(const ipc::Attached& answer);
+    void pool_changed();
     void answer(std::uint64_t id, BuildResult result);
     void write_some();
     void drop(std::string why);
@@ -69,7 +91,20 @@ private:
     Events events_;
     std::uint64_t next_id_ = 1;
     std::map<std::uint64_t, Callback<void(BuildResult)>> waiting_;
-    std::deque<ipc::BuildRequest> unsent_;
+    struct Parked {
+        ipc::Class kind;
+        std::uint32_t slot = 0;
+        std::uint64_t serial = 0;
+        Sandbox sandbox;
+    };
+    std::deque<Parked> parked_;  // oldest first
+    struct Take {
+        std::uint64_t id = 0;
+        Callback<void(ipc::Attached)> answered;
+    };
+    std::deque<Take> takes_;  // in the order they were sent, which is that of the answers
+    ipc::Pool pool_;
+    std::deque<std::variant<ipc::BuildRequest, ipc::TakeRequest>> unsent_;
     std::optional<ipc::Hello> hello_;
     Fd socket_;
     std::optional<Poll> poll_;  // after socket_: goes first

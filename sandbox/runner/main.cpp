@@ -28,12 +28,13 @@ namespace berth::runner {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: berth-runner --root-key FILE --state-dir DIR DAEMON LAUNCHER\n"
+    "usage: berth-runner --root-key FILE --state-dir DIR DAEMON LAUNCHER [EGRESS]\n"
     "  DAEMON     --daemon-fd N                     a connected socket; its end is our end\n"
     "             --listen-fd N --daemon-uid UID    a listening socket, one berthd at a time\n"
     "             --socket PATH --daemon-uid UID    the same, made here\n"
     "  LAUNCHER   --launcher-fd N                   a connected socket\n"
     "             --launcher-socket PATH            connected to, and again when it is lost\n"
+    "  EGRESS     --egress-fd N | --egress-socket PATH   likewise; none: no run with egress\n"
     "  --state-dir is where the store lies: a root key below it is refused\n";
 
 // Sockets are SOCK_SEQPACKET; descriptors are handed over by whoever starts us.
@@ -45,6 +46,8 @@ struct Options {
     std::optional<int> daemon_fd;
     std::optional<int> listen_fd;
     std::optional<int> launcher_fd;
+    std::filesystem::path egress_socket;
+    std::optional<int> egress_fd;
     std::optional<uid_t> daemon_uid;
 
     bool complete() const {
@@ -65,6 +68,8 @@ std::optional<Options> parse(int argc, char** argv) {
         daemon_fd,
         listen_fd,
         launcher_fd,
+        egress_socket,
+        egress_fd,
         daemon_uid
     };
     const option names[] = {{"root-key", required_argument, nullptr, root_key},
@@ -74,6 +79,8 @@ std::optional<Options> parse(int argc, char** argv) {
                             {"daemon-fd", required_argument, nullptr, daemon_fd},
                             {"listen-fd", required_argument, nullptr, listen_fd},
                             {"launcher-fd", required_argument, nullptr, launcher_fd},
+                            {"egress-socket", required_argument, nullptr, egress_socket},
+                            {"egress-fd", required_argument, nullptr, egress_fd},
                             {"daemon-uid", required_argument, nullptr, daemon_uid},
                             {}};
     Options options;
@@ -86,6 +93,8 @@ std::optional<Options> parse(int argc, char** argv) {
             case daemon_fd: options.daemon_fd = to_number<int>(optarg); break;
             case listen_fd: options.listen_fd = to_number<int>(optarg); break;
             case launcher_fd: options.launcher_fd = to_number<int>(optarg); break;
+            case egress_socket: options.egress_socket = optarg; break;
+            case egress_fd: options.egress_fd = to_number<int>(optarg); break;
             case daemon_uid: options.daemon_uid = to_number<uid_t>(optarg); break;
             default: return {};
         }
@@ -138,10 +147,10 @@ private:
     Listener listener_;
 };
 
-// The connection to berth-launcher, looked for again while it is lost.
-class LauncherSource {
+// The connection to another daemon, looked for again while it is lost.
+class Connector {
 public:
-    LauncherSource(Loop& loop, std::filesystem::path socket, std::function<void(Fd)> on_connected)
+    Connector(Loop& loop, std::filesystem::path socket, std::function<void(Fd)> on_connected)
         : socket_{std::move(socket)}, on_connected_{std::move(on_connected)}, retry_{loop, [this] {
                                                                                          connect();
                                                                                      }} {}
@@ -173,7 +182,8 @@ int run(const Options& options) {
     Loop loop;
     const SystemClock clock;
     std::optional<DaemonSource> daemons;
-    std::optional<LauncherSource> launchers;
+    std::optional<Connector> launchers;
+    std::optional<Connector> egresses;
     Runner runner{loop,
                   clock,
                   std::move(keys),
@@ -181,6 +191,9 @@ int run(const Options& options) {
                   {[&] { daemons ? daemons->wait_for_next() : loop.later([&] { loop.stop(); }); },
                    [&] {
                        if (launchers) launchers->lost();
+                   },
+                   [&] {
+                       if (egresses) egresses->lost();
                    }}};
     // Ctrl-C in a terminal goes to us too; what it means is berthd's to decide.
     ::signal(SIGINT, SIG_IGN);
@@ -196,6 +209,13 @@ int run(const Options& options) {
         launchers.emplace(loop, options.launcher_socket,
                           [&](Fd connected) { runner.attach_launcher(std::move(connected)); });
         launchers->connect();
+    }
+    if (options.egress_fd) {
+        runner.attach_egress(inherited(*options.egress_fd));
+    } else if (!options.egress_socket.empty()) {
+        egresses.emplace(loop, options.egress_socket,
+                         [&](Fd connected) { runner.attach_egress(std::move(connected)); });
+        egresses->connect();
     }
     const auto serve = [&](Fd connected) { runner.serve_daemon(std::move(connected)); };
     if (options.daemon_fd) {

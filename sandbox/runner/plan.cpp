@@ -112,6 +112,15 @@ Refusal check_rest(const ipc::Start& start) {
     return {};
 }
 
+ipc::SandboxLimits limits_of(const ipc::Start& start) {
+    return {.memory_bytes = start.memory_bytes,
+            .scratch_bytes = limits::kScratchBytes,
+            .scratch_inodes = limits::kScratchInodes,
+            .processes = limits::kProcesses,
+            .open_files = limits::kOpenFiles,
+            .file_bytes = limits::kFileBytes};
+}
+
 ipc::PlanHeader measure(const ipc::Start& start, std::span<const Secret> secrets,
                         std::string_view folder) {
     std::uint64_t strings = folder.size() + 1;
@@ -135,6 +144,7 @@ ipc::PlanHeader measure(const ipc::Start& start, std::span<const Secret> secrets
     header.envc = static_cast<std::uint32_t>(envc);
     header.filec = static_cast<std::uint32_t>(start.files.size());
     header.strings_bytes = static_cast<std::uint32_t>(strings);
+    header.limits = limits_of(start);
     return header;
 }
 
@@ -237,17 +247,12 @@ Result<ipc::BuildRequest> make_build_request(const ipc::Start& start) {
         return refused("runtime", "is not a short name of one path component");
     if (!put_component(request.assignment.release, start.release))
         return refused("release", "is not a short name of one path component");
-    if (start.network > static_cast<std::uint32_t>(ipc::Network::host))
+    if (start.network > static_cast<std::uint32_t>(ipc::Network::egress))
         return refused("network", "is a kind this program does not know");
     if (start.memory_bytes == 0) return refused("memory_bytes", "must not be 0");
     request.kind.network = static_cast<ipc::Network>(start.network);
     request.kind.grants = start.grants;
-    request.assignment.limits = {.memory_bytes = start.memory_bytes,
-                      .scratch_bytes = limits::kScratchBytes,
-                      .scratch_inodes = limits::kScratchInodes,
-                      .processes = limits::kProcesses,
-                      .open_files = limits::kOpenFiles,
-                      .file_bytes = limits::kFileBytes};
+    request.assignment.limits = limits_of(start);
     return request;
 }
 

@@ -10,12 +10,13 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "model/limits.h"
 #include "sandbox/ipc/launcher_protocol.h"
 
 namespace berth::runner {
 
-// The most descriptors that one record carries.
-inline constexpr std::size_t kMaxDescriptors = 4;
+// The most descriptors that one record carries: a sandbox with its listeners.
+inline constexpr std::size_t kMaxDescriptors = 4 + limits::kEgressListeners;
 
 // What one recvmsg(2) gave.
 struct Packet {

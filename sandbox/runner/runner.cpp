@@ -10,6 +10,10 @@
 namespace berth::runner {
 namespace {
 
+constexpr std::chrono::seconds kPoolReportTime{1};
+
+constexpr const char* kNoEgress = "berth-egress is not there; see whether it is running";
+
 ipc::Ended setup_failed(const RunKey& key, std::int64_t time_us, std::string why, int err) {
     ipc::Ended ended;
     ended.run_id = key.run_id;
@@ -37,8 +41,18 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
       memory_{memory},
       events_{std::move(events)},
       launcher_{loop,
-                {[this] { say_hello(); }, [this](const std::string& why) { launcher_gone(why); }}} {
-}
+                {[this] { say_hello(); }, [this](const std::string& why) { launcher_gone(why); },
+                 [this] { pool_changed(); }}},
+      egress_{loop,
+              clock,
+              {[this](const ipc::Connection& connection) { daemon_->send(connection); },
+               [this] {
+                   if (!launcher_.expected()) say_hello();
+               },
+               [this] { events_.on_egress_gone(); }}},
+      tell_pool_{loop, [this] {
+                     if (daemon_) daemon_->send(launcher_.pool());
+                 }} {}
 
 // ---- the two connections
 
@@ -59,6 +73,8 @@ void Runner::serve_daemon(Fd connected) {
 
 void Runner::attach_launcher(Fd connected) { launcher_.attach(std::move(connected)); }
 
+void Runner::attach_egress(Fd connected) { egress_.attach(std::move(connected)); }
+
 void Runner::say_hello() {
     if (!daemon_) return;
     ipc::RunnerHello hello;
@@ -72,6 +88,7 @@ void Runner::say_hello() {
         hello.slots = launcher->slots;
         hello.first_uid = launcher->first_uid;
     }
+    hello.egress_present = egress_.present();
     daemon_->send(hello);
 }
 
@@ -79,6 +96,11 @@ void Runner::launcher_gone(const std::string& why) {
     log_warning("the launcher is gone, new runs fail until it is back", {{"why", why}});
     say_hello();
     events_.on_launcher_gone();
+}
+
+// It changes with every run: berthd hears of it once in a while.
+void Runner::pool_changed() {
+    if (daemon_ && !tell_pool_.armed()) tell_pool_.start(kPoolReportTime);
 }
 
 void Runner::daemon_gone(const std::string& why) {
@@ -91,6 +113,7 @@ void Runner::daemon_gone(const std::string& why) {
 // a signal.
 void Runner::kill_all() {
     runs_.clear();
+    egress_.forget_all();
     held_back_ = false;
     daemon_.reset();
 }
@@ -155,8 +178,10 @@ void Runner::start(ipc::Start message) {
     try {
         auto order = prepare(message);
         if (!order) return refuse(key, order.error().message, 0);
-        auto run =
-            std::make_unique<LiveRun>(loop_, clock_, launcher_, std::move(*order), run_events(key));
+        if (order->request.kind.network == ipc::Network::egress && !egress_.present())
+            return refuse(key, kNoEgress, ENOTCONN);
+        auto run = std::make_unique<LiveRun>(loop_, clock_, launcher_, std::move(*order),
+                                             run_events(key, std::move(message.egress_names)));
         if (held_back_) run->pause_output();
         runs_.emplace(key, std::move(run));
     } catch (const SystemError& error) {
@@ -184,8 +209,11 @@ void Runner::refuse(const RunKey& key, const std::string& why, int err) {
     daemon_->send(setup_failed(key, to_micros(clock_.now()), why, err));
 }
 
-LiveRun::Events Runner::run_events(RunKey key) {
-    return {[this](const ipc::Started& started) { daemon_->send(started); },
+LiveRun::Events Runner::run_events(RunKey key, std::vector<std::string> egress_names) {
+    return {[this, key, names = std::move(egress_names)](std::vector<Fd> listeners) {
+                egress_.serve(key, names, std::move(listeners));
+            },
+            [this](const ipc::Started& started) { daemon_->send(started); },
             [this](const ipc::Output& output) {
                 daemon_->send(output);
                 hold_back_output();
@@ -194,7 +222,8 @@ LiveRun::Events Runner::run_events(RunKey key) {
 }
 
 void Runner::end(RunKey key, const ipc::Ended& ended) {
-    daemon_->send(ended);
+    // After the last of its connections.
+    egress_.stop(key, [this, ended] { daemon_->send(ended); });
     // Destroyed later, since this call comes from within the run.
     ended_.push_back(runs_.extract(key));
     loop_.later([this] { ended_.clear(); });

@@ -11,8 +11,10 @@
 
 #include "base/clock.h"
 #include "base/loop/loop.h"
+#include "base/loop/timer.h"
 #include "base/secret.h"
 #include "sandbox/ipc/channel.h"
+#include "sandbox/runner/egress_client.h"
 #include "sandbox/runner/keys.h"
 #include "sandbox/runner/launcher_client.h"
 #include "sandbox/runner/live_run.h"
@@ -27,6 +29,8 @@ public:
         std::function<void()> on_daemon_gone;
         // Live runs go on; new ones fail until there is a launcher again.
         std::function<void()> on_launcher_gone;
+        // Runs that have network egress wait for it; new ones fail.
+        std::function<void()> on_egress_gone;
     };
     Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, Events events);
     Runner(const Runner&) = delete;
@@ -35,6 +39,7 @@ public:
     // berthd gets its Hello as soon as it is known whether there is a launcher.
     void serve_daemon(Fd connected);
     void attach_launcher(Fd connected);
+    void attach_egress(Fd connected);
     void kill_all();
 
 private:
@@ -45,11 +50,12 @@ private:
     void start(ipc::Start message);
     Result<RunOrder> prepare(const ipc::Start& message);
     void refuse(const RunKey& key, const std::string& why, int err);
-    LiveRun::Events run_events(RunKey key);
+    LiveRun::Events run_events(RunKey key, std::vector<std::string> egress_names);
     void end(RunKey key, const ipc::Ended& ended);
     void hold_back_output();
     void daemon_gone(const std::string& why);
     void launcher_gone(const std::string& why);
+    void pool_changed();
 
     Loop& loop_;
     const Clock& clock_;
@@ -57,11 +63,13 @@ private:
     SecretMemory memory_;
     Events events_;
     LauncherClient launcher_;
+    EgressClient egress_;
     using Runs = std::map<RunKey, std::unique_ptr<LiveRun>>;
     Runs runs_;
     std::vector<Runs::node_type> ended_;  // until the loop's next turn
     bool held_back_ = false;
     std::unique_ptr<ipc::Channel> daemon_;
+    Timer tell_pool_;
 };
 
 }  // namespace berth::runner
