@@ -1,5 +1,7 @@
 #include "sandbox/egress/hello.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "model/limits.h"
 
@@ -107,10 +109,12 @@ ConnectHead parse_connect(std::string_view bytes) {
     constexpr std::string_view kMethod = "CONNECT ";
     const auto begin = bytes.substr(0, kMethod.size());
     // Said early, since another protocol may wait for us to speak first.
-    if (begin != kMethod.substr(0, begin.size()))
-        return refuse(
-            begin.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ ") == std::string_view::npos ? 405
-                                                                                             : 400);
+    if (begin != kMethod.substr(0, begin.size())) {
+        const auto method = bytes.substr(0, bytes.find(' '));
+        const bool other = method.size() < bytes.size() &&
+                           std::ranges::all_of(method, [](char c) { return c >= 'A' && c <= 'Z'; });
+        return refuse(other ? 405 : 400);
+    }
     const auto end = bytes.find("\r\n\r\n");
     if (end == std::string_view::npos)
         return bytes.size() > limits::kEgressHeadBytes ? refuse(431) : head;
