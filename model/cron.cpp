@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -78,6 +79,21 @@ tl::expected<void, TextError> check_count(string_view text, const std::vector<Fi
                              seconds == Seconds::allowed ? "six" : "five"));
 }
 
+// The first byte that no schedule holds. Dashes and blanks that a word processor
+// has made look like the right ones.
+std::size_t first_strange(string_view text) {
+    const auto strange = [](char c) { return c != '\t' && (c < ' ' || c > '~'); };
+    return static_cast<std::size_t>(std::ranges::find_if(text, strange) - text.begin());
+}
+
+// How many bytes the character at the front has, by its first byte.
+std::size_t character_bytes(string_view text) {
+    std::size_t size = 1;
+    while (size < text.size() && size < 4 && (text[size] & 0xC0) == 0x80)
+        ++size;
+    return size;
+}
+
 // In these years each date falls on each weekday.
 constexpr int kFirstYear = 2000;
 constexpr int kYears = 28;
@@ -99,6 +115,10 @@ tl::expected<Cron, TextError> parse_cron(string_view text, Seconds seconds) {
     if (text.size() > limits::kScheduleBytes)
         return wrong(limits::kScheduleBytes, text.size() - limits::kScheduleBytes,
                      fmt::format("the schedule is longer than {} bytes", limits::kScheduleBytes));
+    if (const auto at = first_strange(text); at < text.size())
+        return wrong(at, character_bytes(text.substr(at)),
+                     "this character has no meaning here: write digits, letters, blanks and "
+                     "* , - / # ? only");
     const auto fields = split_fields(text);
     if (fields.size() == 1 && fields[0].text[0] == '@') return parse_nickname(fields[0]);
     if (!fields.empty() && fields[0].text.find('=') != string_view::npos)

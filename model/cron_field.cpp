@@ -72,7 +72,7 @@ tl::unexpected<TextError> no_value(const FieldKind& kind, FieldText item) {
     const auto text = item.text;
     if (text.empty())
         return wrong(item,
-                     fmt::format("a {} is missing here: write {}", kind.name, range_text(kind)));
+                     fmt::format("the {} is missing here: write {}", kind.name, range_text(kind)));
     if (all_digits(text))
         return wrong(item, fmt::format("{} {} is out of range: write {}", kind.name,
                                        printable(text, 20), range_text(kind)));

@@ -229,7 +229,8 @@ Failure to_failure(const TextError& error, std::string_view text) {
         std::ranges::count_if(before, [](char c) { return (c & 0xC0) != 0x80; });
     return {FailureKind::unprocessable,
             fmt::format("cannot read schedule '{}': {} (at character {})",
-                        printable(text, limits::kScheduleBytes), error.message, characters + 1),
+                        is_utf8(text) ? printable(text, limits::kScheduleBytes) : "...",
+                        error.message, characters + 1),
             {}};
 }
 

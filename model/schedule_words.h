@@ -9,7 +9,7 @@ namespace berth {
 
 // One phrase without zone: `every 15 minutes`, `at 09:00 on the last Friday of the month`.
 std::string in_words(const Pattern& pattern);
-// `1h 30m`, `45s`, `2d`; exact.
+// `1 h 30 min`, `45 s`, `2 d`; exact.
 std::string in_words(std::chrono::seconds duration);
 
 }  // namespace berth
