@@ -1,15 +1,15 @@
 #include "sandbox/launcher/build.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <time.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "sandbox/launcher/kernel.h"
 
@@ -19,43 +19,15 @@ namespace {
 using ipc::Step;
 using Kind = SetupMessage::Kind;
 
-constexpr int kReadyTimeMs = 20'000;      // for one answer of a sandbox being built
-constexpr const char* kOomScore = "500";  // a script goes before any daemon
+constexpr std::int64_t kReadyTimeMs = 20'000;  // for one answer of a sandbox being built
+constexpr const char* kOomScore = "500";       // a script goes before any daemon
 
-struct Pair {
-    Fd ours;
-    Fd theirs;
-};
-
-int make_pair(Pair& pair) {
+int make_pair(Fd& ours, Fd& theirs) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno;
-    pair.ours.reset(ends[0]);
-    pair.theirs.reset(ends[1]);
+    ours.reset(ends[0]);
+    theirs.reset(ends[1]);
     return 0;
-}
-
-// A single path component, ended within its field.
-template <std::size_t N>
-bool is_component(const char (&name)[N]) {
-    const void* end = std::memchr(name, '\0', N);
-    if (end == nullptr || name[0] == '\0') return false;
-    if (std::strchr(name, '/') != nullptr) return false;
-    return std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0;
-}
-
-bool within(std::uint64_t value, std::uint64_t least, std::uint64_t most) {
-    return value >= least && value <= most;
-}
-
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-
-bool limits_make_sense(const ipc::SandboxLimits& limits) {
-    return within(limits.memory_bytes, 4 * kMiB, kMiB * kMiB) &&
-           within(limits.scratch_bytes, 64 << 10, kMiB * kMiB) &&
-           within(limits.scratch_inodes, 16, 100'000'000) && within(limits.processes, 1, 100'000) &&
-           within(limits.open_files, 8, 1 << 20) && within(limits.file_bytes, 4096, kMiB * kMiB) &&
-           within(limits.cpu_percent, 0, 100'000);
 }
 
 int write_beneath(int folder, const char* path, const char* value) {
@@ -81,147 +53,138 @@ Failed write_maps(const Fd& proc, pid_t pid, uid_t uid) {
     return {};
 }
 
-// Answers the sandbox's processes until both are ready, or one has failed.
-Failed guide(const Fd& setup, const Fd& proc, pid_t pid, uid_t uid, Listeners& listeners) {
-    bool init_ready = false;
-    bool script_ready = false;
-    Step silent = Step::close_descriptors;  // what it means when nothing more is heard
-    while (!init_ready || !script_ready) {
-        pollfd watched{setup.get(), POLLIN, 0};
-        const int ready = ::poll(&watched, 1, kReadyTimeMs);
-        if (ready == 0) return {silent, ETIMEDOUT};
-        if (ready < 0) return {silent, errno};
-        SetupMessage message;
-        const long n = receive_setup(setup.get(), message, listeners);
-        if (n != sizeof message) return {silent, ECHILD};
-        switch (message.kind) {
-            case Kind::listeners: break;
-            case Kind::failed: return {message.step, message.err};
-            case Kind::init_ready: init_ready = true; break;
-            case Kind::script_ready: script_ready = true; break;
-            case Kind::want_maps: {
-                silent = Step::ready;
-                if (const Failed failed = write_maps(proc, pid, uid); failed.err != 0)
-                    return failed;
-                const SetupMessage written{Kind::maps_written, Step::none, 0};
-                if (::send(setup.get(), &written, sizeof written, MSG_NOSIGNAL) < 0)
-                    return {Step::id_maps, errno};
-                break;
-            }
-            case Kind::maps_written: return {Step::id_maps, EPROTO};
-        }
-    }
-    return {};
+bool send_setup(const Fd& setup, Kind kind) {
+    const SetupMessage message{kind, Step::none, 0};
+    return ::send(setup.get(), &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
 }
 
-struct Sockets {
-    Pair plan;
-    Pair status;
-    Pair setup;
-};
+}  // namespace
 
-pid_t clone_init(const Order& order, const Fd& clone_into, Fd& pidfd) {
+Building::~Building() {
+    if (!handed_over_ && pidfd_) (void)pidfd_kill(pidfd_.get(), SIGKILL);
+}
+
+Failed Building::begin(Workshop& workshop, unsigned slot, std::int64_t now_ms) {
+    slot_ = slot;
+    began_us_ = now_us();
+    deadline_ms_ = now_ms + kReadyTimeMs;
+    Fd clone_into;
+    if (const int err = workshop.cgroups.prepare(slot, request_.assignment.limits, clone_into);
+        err != 0)
+        return {Step::cgroup, err};
+    const Failed failed = clone_init(workshop, clone_into);
+    if (failed.step == Step::none)
+        workshop.slots.set_pid(slot, pid_);
+    else
+        (void)workshop.cgroups.remove(slot);  // retried when the slot is used again
+    return failed;
+}
+
+// The new process makes all other namespaces itself: a new network blocks its maker for
+// most of a millisecond.
+Failed Building::clone_init(const Workshop& workshop, const Fd& clone_into) {
+    Fd plan;
+    Fd status;
+    Fd setup;
+    for (const auto& [ours, theirs] :
+         {std::pair{&plan_, &plan}, std::pair{&status_, &status}, std::pair{&setup_, &setup}})
+        if (const int err = make_pair(*ours, *theirs); err != 0) return {Step::sockets, err};
+    const Order order{
+        request_,   workshop.equipment, workshop.cgroups, slot_, workshop.slots.uid_of(slot_),
+        plan.get(), status.get(),       setup.get()};
     int made = -1;
     clone_args args{};
-    args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-                 CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
-    if (order.request.kind.network != ipc::Network::host) args.flags |= CLONE_NEWNET;
+    args.flags = CLONE_NEWPID | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&made);
     args.exit_signal = SIGCHLD;
     if (clone_into) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = static_cast<unsigned>(clone_into.get());
     }
-    const pid_t pid = clone3(args);
-    if (pid == 0) run_init(order);
-    if (pid > 0) pidfd.reset(made);
-    return pid;
+    pid_ = clone3(args);
+    if (pid_ == 0) run_init(order);
+    if (pid_ < 0) return {Step::clone, errno};
+    pidfd_.reset(made);
+    return {};  // their ends close here, else the end of a sandbox would never be seen
 }
 
-// What fails here leaves nothing behind but a slot, which the caller gives back.
-Failed stand_up(const ipc::BuildRequest& request, const Equipment& equipment,
-                Cgroups& cgroups, unsigned slot, Slots& slots, Built& built) {
-    Fd clone_into;
-    if (const int err = cgroups.prepare(slot, request.assignment.limits, clone_into); err != 0)
-        return {Step::cgroup, err};
-    Sockets sockets;
-    for (Pair* pair : {&sockets.plan, &sockets.status, &sockets.setup})
-        if (const int err = make_pair(*pair); err != 0) return {Step::sockets, err};
+Building::Stage Building::advance(const Workshop& workshop, std::int64_t now_ms) {
+    SetupMessage message;
+    Listeners received;
+    const long n = receive_setup(setup_.get(), message, received);
+    if (n < 0 && errno == EINTR) return Stage::working;
+    failure_ = n == sizeof message ? answer(message, received, workshop) : Failed{silent_, ECHILD};
+    if (failure_.step != Step::none) return Stage::failed;
+    deadline_ms_ = now_ms + kReadyTimeMs;
+    return init_ready_ && script_ready_ ? Stage::ready : Stage::working;
+}
 
-    const uid_t uid = slots.uid_of(slot);
-    const Order order{request,
-                      equipment,
-                      cgroups,
-                      slot,
-                      uid,
-                      sockets.plan.theirs.get(),
-                      sockets.status.theirs.get(),
-                      sockets.setup.theirs.get()};
-    const pid_t pid = clone_init(order, clone_into, built.pidfd);
-    if (pid < 0) return {Step::clone, errno};
-    slots.set_pid(slot, pid);
-    for (Pair* pair : {&sockets.plan, &sockets.status, &sockets.setup})
-        pair->theirs.reset();  // else its end would never be seen
+Building::Stage Building::give_up() {
+    failure_ = {silent_, ETIMEDOUT};
+    return Stage::failed;
+}
 
-    const Failed failed = guide(sockets.setup.ours, equipment.host.proc, pid, uid, built.listeners);
-    if (failed.step != Step::none) {
-        (void)pidfd_kill(built.pidfd.get(), SIGKILL);
-        (void)::waitpid(pid, nullptr, 0);
-        return failed;
+Failed Building::answer(const SetupMessage& message, Listeners& received,
+                        const Workshop& workshop) {
+    switch (message.kind) {
+        case Kind::failed: return {message.step, message.err};
+        case Kind::listeners: listeners_ = std::move(received); return {};
+        case Kind::init_ready: init_ready_ = true; return {};
+        case Kind::script_ready: script_ready_ = true; return {};
+        case Kind::want_maps: break;
+        case Kind::maps_written:
+        case Kind::taken: return {Step::id_maps, EPROTO};
     }
-    built.cgroup = cgroups.open_leaf(slot);
-    built.plan = std::move(sockets.plan.ours);
-    built.status = std::move(sockets.status.ours);
-    return {};
+    silent_ = Step::ready;
+    mounts_ = std::move(received.fds[0]);
+    if (!mounts_) return {Step::release, EPROTO};
+    const Failed mapped =
+        write_maps(workshop.equipment.host.proc, pid_, workshop.slots.uid_of(slot_));
+    if (mapped.step != Step::none) return mapped;
+    if (!send_setup(setup_, Kind::maps_written)) return {Step::id_maps, errno};
+    if (parks()) return {};
+    // While it goes on building.
+    const ipc::Assignment& assignment = request_.assignment;
+    const Failed attached = workshop.attacher.attach(mounts_, assignment.limits, assignment);
+    if (attached.step == Step::none && !tell_attached(plan_, {})) return {Step::ready, errno};
+    return attached;
 }
 
-Built failed_build(std::uint64_t id, Failed failed) {
-    Built built;
-    built.reply.id = id;
-    built.reply.step = failed.step;
-    built.reply.err = failed.err;
-    return built;
+bool Building::tell_taken(const Fd& lifeline) { return send_setup(lifeline, Kind::taken); }
+
+bool Building::tell_attached(const Fd& plan, const Failed& failed) {
+    ipc::Attached attached;
+    attached.step = failed.step;
+    attached.err = failed.err;
+    return ::send(plan.get(), &attached, sizeof attached, MSG_NOSIGNAL) == sizeof attached;
 }
 
-}  // namespace
-
-int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants) {
-    const ipc::BuildRequest expected;
-    if (std::memcmp(&request.header, &expected.header, sizeof expected.header) != 0) return EPROTO;
-    if (!is_component(request.assignment.release) || !is_component(request.kind.runtime)) return EINVAL;
-    if ((request.kind.grants & ~allowed_grants) != 0) return EPERM;
-    if (request.kind.network > ipc::Network::egress) return EINVAL;
-    if (request.kind.network == ipc::Network::host && (request.kind.grants & ipc::grant_host_network) == 0)
-        return EPERM;
-    return limits_make_sense(request.assignment.limits) ? 0 : ERANGE;
+Building::Result Building::hand_over(const Workshop& workshop) {
+    handed_over_ = true;
+    return {std::move(plan_),     std::move(status_),
+            std::move(pidfd_),    workshop.cgroups.open_leaf(slot_),
+            std::move(setup_),    std::move(mounts_),
+            std::move(listeners_)};
 }
 
-Built build(const ipc::BuildRequest& request, const Equipment& equipment, Cgroups& cgroups,
-            Slots& slots) {
-    if (const int err = check_request(request, equipment.allowed_grants); err != 0)
-        return failed_build(request.id, {Step::request, err});
-    if (std::strcmp(request.kind.runtime, "host") != 0)  // others come with imported runtimes
-        return failed_build(request.id, {Step::runtime, ENOENT});
-    if (slots.has_survivors()) {
-        if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
-            return failed_build(request.id, {Step::slot, err});
-    }
-    const auto slot = slots.take();
-    if (!slot) return failed_build(request.id, {Step::slot, EAGAIN});
+ipc::Ready Building::reply(const Workshop& workshop, const Result& result,
+                           std::int64_t now_us) const {
+    ipc::Ready reply;
+    reply.id = request_.id;
+    reply.kind = request_.kind;
+    reply.slot = slot_;
+    reply.protections = workshop.equipment.protections;
+    reply.uid = workshop.slots.uid_of(slot_) + 1;
+    reply.has_cgroup = result.cgroup ? 1 : 0;
+    reply.listeners = result.listeners.count;
+    reply.build_us = static_cast<std::uint32_t>(now_us - began_us_);
+    return reply;
+}
 
-    Built built;
-    const Failed failed = stand_up(request, equipment, cgroups, *slot, slots, built);
-    if (failed.step != Step::none) {
-        slots.give_back(*slot);
-        (void)cgroups.remove(*slot);  // retried when it is used again
-        return failed_build(request.id, failed);
-    }
-    built.reply.id = request.id;
-    built.reply.protections = equipment.protections;
-    built.reply.uid = slots.uid_of(*slot) + 1;
-    built.reply.has_cgroup = built.cgroup ? 1 : 0;
-    built.reply.listeners = built.listeners.count;
-    return built;
+std::int64_t now_us() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
 }
 
 }  // namespace berth::launcher

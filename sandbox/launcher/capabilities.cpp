@@ -20,6 +20,7 @@ struct Capability {
 
 constexpr Capability kOwn[] = {
     {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"},                // namespaces and mounts
+    {CAP_SYS_CHROOT, "CAP_SYS_CHROOT"},              // entering a sandbox's mount namespace
     {CAP_SETUID, "CAP_SETUID"},                      // uid maps, owners of scratch folders
     {CAP_SETGID, "CAP_SETGID"},                      // the same for groups
     {CAP_SETPCAP, "CAP_SETPCAP"},                    // dropping from the bounding set

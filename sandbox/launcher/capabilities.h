@@ -1,4 +1,4 @@
-// Capabilities: the seven that the launcher keeps, and the none that a sandbox has.
+// Capabilities: the eight that the launcher keeps, and the none that a sandbox has.
 // By raw system calls, since libcap allocates. Functions return 0 or an errno value.
 #pragma once
 

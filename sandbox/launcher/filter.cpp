@@ -1,11 +1,11 @@
 #include "sandbox/launcher/filter.h"
 
-#include <asm/ioctls.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "sandbox/launcher/kernel.h"
+#include "sandbox/launcher/refusals.h"
 #include "sandbox/launcher/syscalls.h"
 
 namespace berth::launcher {
@@ -35,28 +36,44 @@ constexpr std::uint32_t kX32Bit = 0x40000000;  // no such numbers here: the chec
 #endif
 
 constexpr std::uint32_t kArgument1Low = offsetof(seccomp_data, args) + 8;  // little-endian
-constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO | EPERM;
 constexpr std::uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | ENOSYS;
 
-// Comes before libseccomp's program, for what that cannot say: jumps count
-// instructions from the next one, and the last falls through.
-constexpr sock_filter kPrelude[] = {
+// Jumps count instructions from the next one, and the last one falls through.
+constexpr sock_filter kLoadNumber = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+constexpr sock_filter kTableAndNumber[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArch, 1, 0),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+    kLoadNumber,
     BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, kX32Bit, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
     BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kNewestKnownSyscall, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, kNoSuchCall),
-    // Typing into a terminal. The kernel takes the low 32 bits of the request, so
-    // comparing all 64 would be a way around.
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArgument1Low),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1),
-    BPF_STMT(BPF_RET | BPF_K, kRefuse),
 };
+
+// Refuses a call for some values of its second argument. The kernel takes the low 32
+// bits of it, so comparing all 64 would be a way around.
+void refuse_values(std::vector<sock_filter>& program, std::uint32_t call,
+                   std::span<const std::uint32_t> values, std::uint32_t refuse) {
+    const auto count = static_cast<std::uint8_t>(values.size());
+    program.push_back(kLoadNumber);
+    program.push_back(
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, static_cast<std::uint8_t>(count + 2)));
+    program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArgument1Low));
+    for (std::uint8_t i = 0; i < count; ++i)
+        program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, values[i],
+                                   static_cast<std::uint8_t>(count - 1 - i),
+                                   static_cast<std::uint8_t>(i + 1 == count ? 1 : 0)));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, refuse));
+}
+
+// Comes before libseccomp's program, for what that cannot say.
+std::vector<sock_filter> make_prelude(bool strict, std::uint32_t refuse) {
+    std::vector<sock_filter> prelude{std::begin(kTableAndNumber), std::end(kTableAndNumber)};
+    refuse_values(prelude, SYS_ioctl, refused_ioctls(), refuse);
+    refuse_values(prelude, SYS_fcntl, refused_fcntls(strict), refuse);
+    return prelude;
+}
 
 // libseccomp's functions return -errno; names that this architecture lacks are left out.
 class Rules {
@@ -120,9 +137,19 @@ int Filter::load() const noexcept {
     return errno_of(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &loaded, 0, 0));
 }
 
-Filter make_script_filter(int& err) {
-    Rules rules{SCMP_ACT_ERRNO(EPERM)};
+int Filter::load_with_listener(int& listener) const noexcept {
+    const sock_fprog loaded{static_cast<unsigned short>(program.size()),
+                            const_cast<sock_filter*>(program.data())};
+    listener = static_cast<int>(
+        ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &loaded));
+    return errno_of(listener);
+}
+
+Filter make_script_filter(const FilterOptions& options, int& err) {
+    Rules rules{options.notify ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(EPERM)};
     rules.add_all(SCMP_ACT_ALLOW, allowed_syscalls());
+    if (!options.strict) rules.add_all(SCMP_ACT_ALLOW, sharing_syscalls());
+    rules.add_all(SCMP_ACT_ALLOW, options.extra);
     rules.add_all(SCMP_ACT_ERRNO(ENOSYS), absent_syscalls());
     for (const ConditionalSyscall& call : conditional_syscalls()) {
         rules.add(SCMP_ACT_ALLOW, call.name,
@@ -131,12 +158,21 @@ Filter make_script_filter(int& err) {
     // Asking for addresses and routes, which resolvers do; no other netlink.
     rules.add(SCMP_ACT_ALLOW, "socket", SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_NETLINK),
               SCMP_CMP(2, SCMP_CMP_MASKED_EQ, 0xffffffff, NETLINK_ROUTE));
-    return rules.take(kPrelude, err);
+    Filter filter =
+        rules.take(make_prelude(options.strict, options.notify ? SECCOMP_RET_USER_NOTIF
+                                                               : SECCOMP_RET_ERRNO | EPERM),
+                   err);
+    filter.notifies = options.notify;
+    return filter;
 }
 
 Filter make_init_filter(int& err) {
     Rules rules{SCMP_ACT_KILL_PROCESS};
     rules.add_all(SCMP_ACT_ALLOW, init_syscalls());
+    for (const std::uint64_t request : {SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND})
+        rules.add(SCMP_ACT_ALLOW, "ioctl",
+                  SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xffffffff, std::uint64_t{kListenerFd}),
+                  SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xffffffff, request));
     return rules.take({}, err);
 }
 

@@ -24,12 +24,17 @@
 #include "sandbox/launcher/inside.h"
 #include "sandbox/launcher/kernel.h"
 #include "sandbox/launcher/network.h"
+#include "sandbox/launcher/refusals.h"
 #include "sandbox/launcher/sandbox_mounts.h"
+#include "sandbox/launcher/watch.h"
 
 namespace berth::launcher {
 namespace {
 
 using ipc::Step;
+
+constexpr rlim_t kNormalNiceLimit = 20;
+constexpr int kBackgroundNice = 10;
 
 // Before the descriptors are moved, so that a failure is told on the socket as it came.
 [[noreturn]] void give_up_early(const Order& order, Step step, int err) {
@@ -70,13 +75,19 @@ int close_descriptors(const Order& order) {
     return errno_of(::close(null));
 }
 
-// Until the sandbox stands it dies with the launcher; from then on it lives by its
-// status socket.
+// Until the sandbox stands; from then on it lives by its status socket, and by the setup
+// socket while no run has it.
 int die_with_launcher(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, SIGKILL)); }
 
-int mount_the_release(const Order& order) { return mount_release(order.request.assignment.release); }
+// In here, since a new network blocks its maker for most of a millisecond. The cgroup
+// namespace comes with the cgroup.
+int make_namespaces(const Order& order) {
+    const bool own_network = order.request.kind.network != ipc::Network::host;
+    return errno_of(
+        ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (own_network ? CLONE_NEWNET : 0)));
+}
 
-int mount_own_proc(const Order& order) { return mount_proc(order.request.assignment.limits); }
+int mount_own_proc(const Order&) { return mount_proc(); }
 
 int mount_the_scratch(const Order& order) {
     return mount_scratch(order.request.assignment.limits, order.uid + 1);
@@ -91,7 +102,11 @@ int enter_user_namespace(const Order&) {
 
 // Maps of two users can only be written from outside.
 int await_id_maps(const Order&) {
-    if (!tell({SetupMessage::Kind::want_maps, Step::id_maps, 0})) return errno;
+    // The launcher attaches the release there. It cannot open this by itself: that would
+    // take the right to trace.
+    const Fd mounts{::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)};
+    if (!mounts) return errno;
+    if (!tell_with({SetupMessage::Kind::want_maps, Step::id_maps, 0}, mounts.get())) return errno;
     SetupMessage answer;
     const ssize_t n = ::recv(kSetupFd, &answer, sizeof answer, 0);
     if (n < 0) return errno;
@@ -108,7 +123,8 @@ constexpr InsideStep kBuildSteps[] = {
     {Step::cgroup, enter_cgroup},
     {Step::close_descriptors, close_descriptors},
     {Step::parent_death, die_with_launcher},
-    {Step::release, mount_the_release},
+    {Step::rlimits, step_back},
+    {Step::clone, make_namespaces},
     {Step::proc, mount_own_proc},
     {Step::scratch, mount_the_scratch},
     {Step::network, set_up_network},
@@ -132,6 +148,11 @@ int forbid_new_privileges(const Order&) {
 
 int live_by_status_socket(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, 0)); }
 
+// When pid 2 has loaded its filter: the last thing to wait for before this one's own.
+int take_listener(const Order& order) {
+    return order.equipment.script_filter.notifies ? receive_listener() : 0;
+}
+
 int load_init_filter(const Order& order) { return order.equipment.init_filter.load(); }
 
 // After pid 2 was forked, so that it does not inherit the filter. Bits are locked
@@ -141,7 +162,9 @@ constexpr InsideStep kInitSteps[] = {
     {Step::capabilities, keep_only_kill},
     {Step::no_new_privs, forbid_new_privileges},
     {Step::session, hide_from_script},
+    {Step::rlimits, step_forward},
     {Step::parent_death, live_by_status_socket},
+    {Step::seccomp, take_listener},
     {Step::seccomp, load_init_filter},
 };
 
@@ -150,57 +173,40 @@ void run_steps(const Order& order, std::span<const InsideStep> steps) {
         if (const int err = step.run(order); err != 0) give_up(step.step, err);
 }
 
-std::int64_t microseconds(const timeval& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
-}
-
-// True once the script itself is gone.
-bool reap(pid_t script, ipc::EndReport& report) {
-    int status = 0;
-    rusage usage{};
-    for (pid_t pid; (pid = ::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
-        if (pid != script) continue;
-        report.wait_status = status;
-        report.user_us = microseconds(usage.ru_utime);
-        report.system_us = microseconds(usage.ru_stime);
-        report.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-        return true;
-    }
-    return false;
-}
-
-// Anything but a signal request, and the end of the socket, ends the sandbox.
-void pass_signal_on() {
-    ipc::SignalRequest request;
-    const ssize_t n = ::recv(kStatusFd, &request, sizeof request, 0);
-    const ipc::SignalRequest expected;
-    if (n != sizeof request ||
-        std::memcmp(&request.header, &expected.header, sizeof expected.header) != 0)
-        ::_exit(0);
-    (void)::kill(-1, request.signo);  // nobody left to signal is fine
-}
-
-[[noreturn]] void watch(int child_signals, pid_t script) {
-    for (;;) {
-        pollfd watched[2] = {{kStatusFd, POLLIN, 0}, {child_signals, POLLIN, 0}};
-        if (::poll(watched, 2, -1) < 0) ::_exit(0);
-        if (watched[1].revents != 0) {
-            signalfd_siginfo info;
-            (void)!::read(child_signals, &info, sizeof info);  // says only that somebody ended
-            ipc::EndReport report;
-            if (reap(script, report)) {
-                (void)::send(kStatusFd, &report, sizeof report, MSG_NOSIGNAL);
-                ::_exit(0);  // and the kernel kills what the script left behind
-            }
-        }
-        if (watched[0].revents != 0) pass_signal_on();
-    }
-}
-
 }  // namespace
 
 bool tell(const SetupMessage& message) noexcept {
     return ::send(kSetupFd, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
+}
+
+bool tell_with(const SetupMessage& message, int descriptor) noexcept {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)]{};
+    iovec part{const_cast<SetupMessage*>(&message), sizeof message};
+    msghdr packet{};
+    packet.msg_iov = &part;
+    packet.msg_iovlen = 1;
+    packet.msg_control = control;
+    packet.msg_controllen = sizeof control;
+    cmsghdr* rights = CMSG_FIRSTHDR(&packet);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
+    return ::sendmsg(kSetupFd, &packet, MSG_NOSIGNAL) == sizeof message;
+}
+
+// Only where the way back is open (RLIMIT_NICE counts downwards from 20).
+int step_back(const Order& order) noexcept {
+    if (order.request.id != 0) return 0;
+    rlimit allowed{};
+    if (::getrlimit(RLIMIT_NICE, &allowed) < 0) return errno;
+    if (allowed.rlim_cur < kNormalNiceLimit) return 0;
+    return errno_of(::setpriority(PRIO_PROCESS, 0, kBackgroundNice));
+}
+
+int step_forward(const Order& order) noexcept {
+    if (order.request.id != 0) return 0;
+    return errno_of(::setpriority(PRIO_PROCESS, 0, 0));
 }
 
 void give_up(Step step, int err) noexcept {
@@ -214,9 +220,14 @@ void run_init(const Order& order) {
     sigset_t child;
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
+    int listener_socket = -1;  // the script's end
+    if (order.equipment.script_filter.notifies)
+        if (const int err = make_listener_socket(listener_socket); err != 0)
+            give_up(Step::sockets, err);
     const pid_t script = ::fork();
     if (script < 0) give_up(Step::fork, errno);
-    if (script == 0) run_script(order);
+    if (script == 0) run_script(order, listener_socket);
+    (void)::close(listener_socket);
 
     // All signals stay blocked here: none has a handler, and SIGCHLD is read.
     (void)::close(kPlanFd);  // else the end of pid 2 would not end the socket
@@ -224,8 +235,7 @@ void run_init(const Order& order) {
     if (child_signals < 0) give_up(Step::fork, errno);
     run_steps(order, kInitSteps);
     if (!tell({SetupMessage::Kind::init_ready, Step::none, 0})) ::_exit(1);
-    (void)::close(kSetupFd);
-    watch(child_signals, script);
+    watch(child_signals, script, order.equipment.script_filter.notifies);
 }
 
 }  // namespace berth::launcher

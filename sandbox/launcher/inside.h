@@ -49,22 +49,30 @@ inline constexpr int kStatusFd = 4;
 inline constexpr int kSetupFd = 5;
 inline constexpr int kResolverFd = 6;  // only with the host's network, and only for a while
 
-// Between the launcher and the sandbox's processes, until both are ready.
+// Between the launcher and the sandbox's processes, until both are ready; then pid 1
+// keeps its end, which closes when the launcher ends, until a run has the sandbox.
 struct SetupMessage {
     enum class Kind : std::uint32_t {
         listeners,  // with descriptors: see network.h
-        want_maps,
+        want_maps,  // with its mount namespace
         maps_written,
         init_ready,
         script_ready,
-        failed
+        failed,
+        taken,  // launcher → pid 1, before it closes the socket: a run has it
     };
     Kind kind{};
     ipc::Step step{};
     std::int32_t err = 0;
 };
 bool tell(const SetupMessage& message) noexcept;
+bool tell_with(const SetupMessage& message, int descriptor) noexcept;
 [[noreturn]] void give_up(ipc::Step step, int err) noexcept;
+
+// Sandboxes to be parked are built behind everything that runs; both processes come
+// back before they say that they are ready.
+int step_back(const Order& order) noexcept;
+int step_forward(const Order& order) noexcept;
 
 // A row of the tables that build a sandbox: the table is the order.
 struct InsideStep {
@@ -75,7 +83,8 @@ struct InsideStep {
 // pid 1: builds the sandbox around itself, forks pid 2, then reaps and reports.
 [[noreturn]] void run_init(const Order& order);
 
-// pid 2: gives up every right, waits for its plan and becomes the script.
-[[noreturn]] void run_script(const Order& order);
+// pid 2: gives up every right, waits for its plan and becomes the script. Its filter's
+// listener goes to pid 1 by `listener_socket`; -1: the filter has none.
+[[noreturn]] void run_script(const Order& order, int listener_socket);
 
 }  // namespace berth::launcher

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "sandbox/launcher/landlock.h"
 #include "sandbox/launcher/options.h"
 #include "sandbox/launcher/probe.h"
+#include "sandbox/launcher/refusals.h"
 #include "sandbox/launcher/server.h"
 #include "sandbox/launcher/slots.h"
 
@@ -35,10 +37,20 @@ int fail(const char* doing, int err, const char* cure = nullptr) {
 // What sandboxes inherit from here: no cores, no memory in a core of somebody else's
 // making, default signals, all blocked until the script starts.
 int settle() {
-    const rlimit none{0, 0};
+    // 1 rather than 0, which does not count when cores go to a program of the host:
+    // systemd-coredump would write the environment of a crashed script into the journal.
+    const rlimit none{1, 1};
     if (::setrlimit(RLIMIT_CORE, &none) < 0) return errno;
     const Fd dumped{::open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC)};
     if (dumped && ::write(dumped.get(), "0", 1) != 1) return errno;
+    // Where these are refused, sandboxes to be parked are built with the priority of all
+    // others, and there are descriptors for fewer of them.
+    const rlimit normal_priority{20, 20};
+    (void)::setrlimit(RLIMIT_NICE, &normal_priority);
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) < 0) return errno;
+    files.rlim_cur = files.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &files) < 0) return errno;
     if (::prctl(PR_SET_DUMPABLE, 0) < 0) return errno;
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return errno;
     // Not by signal(3), which keeps the C library's two signals as they were inherited.
@@ -54,7 +66,7 @@ int settle() {
 Fd watch_signals() {
     sigset_t wanted;
     ::sigemptyset(&wanted);
-    for (const int signo : {SIGCHLD, SIGTERM, SIGINT})
+    for (const int signo : {SIGCHLD, SIGTERM, SIGINT, SIGHUP})
         ::sigaddset(&wanted, signo);
     return Fd{::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK)};
 }
@@ -85,9 +97,10 @@ Fd listen_at(const char* path) {
     return listener;
 }
 
-int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
+int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Attacher& attacher) {
     int err = 0;
-    equipment.script_filter = make_script_filter(err);
+    const FilterOptions filter{.notify = can_listen_to_filter(), .strict = options.strict};
+    equipment.script_filter = make_script_filter(filter, err);
     if (err != 0) return fail("making the system call filter", err);
     equipment.init_filter = make_init_filter(err);
     if (err != 0) return fail("making the filter of pid 1", err);
@@ -106,6 +119,8 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
         failed.step != ipc::Step::none)
         return fail(ipc::step_text(failed.step), failed.err,
                     "this needs root and a kernel from 5.15 on");
+    if ((err = attacher.open(equipment.host)) != 0)
+        return fail("making a mount namespace for the releases", err);
     const char* missing = nullptr;
     if ((err = keep_own_capabilities(missing)) != 0)
         return fail(missing != nullptr ? missing : "dropping capabilities", err,
@@ -119,6 +134,7 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups) {
         return fail(ipc::step_text(probe.step), probe.err,
                     "the kernel or a container around this refuses it");
     equipment.protections = probe.protections;
+    if (options.strict) equipment.protections |= ipc::protection_strict;
     return 0;
 }
 
@@ -138,12 +154,15 @@ int serve(const Options& options) {
 
     Equipment equipment;
     Cgroups cgroups;
-    if (const int code = prepare(options, equipment, cgroups); code != 0) return code;
+    Attacher attacher;
+    if (const int code = prepare(options, equipment, cgroups, attacher); code != 0) return code;
     Slots slots{options.first_uid, options.slots};
     if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
         return fail("looking for sandboxes of an earlier launcher", err);
-    const int code = Server{equipment, cgroups, slots}.run(std::move(runner), std::move(listener),
-                                                           options.runner_uid, signals);
+    const int code = Server{{equipment, attacher, cgroups, slots},
+                            {.size = options.pool, .max_age_ms = options.pool_age_s * 1000LL},
+                            static_cast<unsigned>(::get_nprocs())}
+                         .run(std::move(runner), std::move(listener), options.runner_uid, signals);
     cgroups.close();
     return code;
 }

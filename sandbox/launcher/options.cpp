@@ -1,7 +1,9 @@
 #include "sandbox/launcher/options.h"
 
 #include <getopt.h>
+#include <sys/sysinfo.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -15,7 +17,9 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: berth-launcher (--runner-fd N | --listen-fd N | --socket PATH) --runner-uid UID\n"
-    "           --releases DIR --first-uid U --slots N [--cgroups auto|none|DIR] [--require-cgroup]\n"
+    "           --releases DIR --first-uid U --slots N [--cgroups auto|none|DIR] "
+    "[--require-cgroup]\n"
+    "           [--strict] [--pool N] [--pool-age SECONDS]\n"
     "           [--allow-host-network] [--egress-ports LIST]\n"
     "\n"
     "Builds sandboxes for berth-runner; started by berthd or by systemd, as root.\n"
@@ -28,6 +32,10 @@ constexpr char kUsage[] =
     "  --slots N          how many sandboxes may exist at once\n"
     "  --cgroups HOW      'auto': v2 if it was delegated to this program, else v1, else rlimits;\n"
     "                     'none': rlimits; else a delegated cgroup v2 folder without processes\n"
+    "  --pool N           sandboxes kept ready for each sort of run, at most a quarter of the\n"
+    "                     slots; 4 per core unless said; 0: each is built when it is asked for\n"
+    "  --pool-age SECONDS the longest that one waits before it is replaced; 600 unless said\n"
+    "  --strict           close also what programs seldom need: locks, most of /proc\n"
     "  --require-cgroup   do not start without cgroup limits on memory and processes\n"
     "  --allow-host-network  a sandbox may be asked for with the host's network; else refused\n"
     "  --egress-ports LIST  the TCP ports that scripts with network egress reach directly, as in\n"
@@ -35,6 +43,7 @@ constexpr char kUsage[] =
 
 constexpr uid_t kLeastUid = 1000;  // system users and root are below
 constexpr unsigned kMostSlots = 4096;
+constexpr unsigned kPoolPerCore = 4;
 
 bool complain(const char* option, const char* why) {
     std::fprintf(stderr, "berth-launcher: '%s' %s; see 'berth-launcher --help'\n", option, why);
@@ -82,7 +91,10 @@ bool parse_options(int argc, char** argv, Options& options) {
         first_uid,
         slots,
         cgroups,
+        pool,
+        pool_age,
         require_cgroup,
+        strict,
         allow_host_network,
         egress_ports
     };
@@ -94,7 +106,10 @@ bool parse_options(int argc, char** argv, Options& options) {
                                 {"first-uid", required_argument, nullptr, first_uid},
                                 {"slots", required_argument, nullptr, slots},
                                 {"cgroups", required_argument, nullptr, cgroups},
+                                {"pool", required_argument, nullptr, pool},
+                                {"pool-age", required_argument, nullptr, pool_age},
                                 {"require-cgroup", no_argument, nullptr, require_cgroup},
+                                {"strict", no_argument, nullptr, strict},
                                 {"allow-host-network", no_argument, nullptr, allow_host_network},
                                 {"egress-ports", required_argument, nullptr, egress_ports},
                                 {"cgroup-root", required_argument, nullptr, cgroups},  // as it was
@@ -102,6 +117,8 @@ bool parse_options(int argc, char** argv, Options& options) {
                                 {nullptr, 0, nullptr, 0}};
     constexpr std::uint64_t kMostFd = 1 << 20;
     constexpr std::uint64_t kMostUid = std::numeric_limits<uid_t>::max() - 1;
+    constexpr std::uint64_t kMostAge = 1'000'000;
+    unsigned pool_size = kPoolPerCore * static_cast<unsigned>(::get_nprocs());
     for (int found; (found = ::getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
         std::uint64_t number = 0;
         const char* name = found >= 256 ? kLong[found - 256].name : "";
@@ -129,9 +146,18 @@ bool parse_options(int argc, char** argv, Options& options) {
                 if (!parse(kMostSlots)) return false;
                 options.slots = static_cast<unsigned>(number);
                 break;
+            case pool:
+                if (!parse(kMostSlots)) return false;
+                pool_size = static_cast<unsigned>(number);
+                break;
+            case pool_age:
+                if (!parse(kMostAge) || number == 0) return false;
+                options.pool_age_s = static_cast<unsigned>(number);
+                break;
             case socket: options.socket = ::optarg; break;
             case releases: options.releases = ::optarg; break;
             case cgroups: options.cgroups = ::optarg; break;
+            case strict: options.strict = true; break;
             case require_cgroup: options.require_cgroup = true; break;
             case allow_host_network: options.allowed_grants |= ipc::grant_host_network; break;
             case egress_ports:
@@ -144,6 +170,8 @@ bool parse_options(int argc, char** argv, Options& options) {
         }
     }
     if (::optind < argc) return complain(argv[::optind], "is not an option");
+    // The rest is for runs, which may need another class, or go on for long.
+    options.pool = std::min(pool_size, options.slots / 4);
     return check(options);
 }
 

@@ -27,6 +27,9 @@ constexpr const char* kMasked[] = {"cmdline",    "config.gz", "diskstats",     "
 // The host's disks, devices, their interrupts and its load; anybody may write to `pressure`.
 constexpr const char* kMaskedFolders[] = {"acpi", "asound", "bus", "fs", "irq", "pressure", "scsi"};
 
+// Of System V memory together: 64 MiB with pages of 4 KiB.
+constexpr const char* kSharedPages = "16384";
+
 // In one tmpfs, so that they share one size limit.
 struct ScratchFolder {
     const char* name;
@@ -63,16 +66,12 @@ int cover_all(const Fd& proc, std::span<const char* const> names, const Fd& mask
 
 // System V memory lies outside of scratch space and of RLIMIT_DATA, and semaphores and
 // queues are kernel memory. All are the ipc namespace's, so this is for one sandbox.
-int limit_ipc(const Fd& proc, const ipc::SandboxLimits& limits) {
-    char pages[24];
-    std::snprintf(pages, sizeof pages, "%llu",
-                  static_cast<unsigned long long>(
-                      limits.memory_bytes / static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))));
+int limit_ipc(const Fd& proc) {
     struct Setting {
         const char* name;
         const char* value;
     };
-    const Setting all[] = {{"sys/kernel/shmall", pages},
+    const Setting all[] = {{"sys/kernel/shmall", kSharedPages},
                            {"sys/kernel/sem", "250 8000 100 128"},
                            {"sys/kernel/msgmni", "64"}};
     for (const Setting& setting : all) {
@@ -86,21 +85,7 @@ int limit_ipc(const Fd& proc, const ipc::SandboxLimits& limits) {
 
 }  // namespace
 
-int mount_release(const char* release) {
-    Fd chosen;
-    {
-        const Fd all{::open(kReleases, O_PATH | O_DIRECTORY | O_CLOEXEC)};
-        if (!all) return errno;
-        const Fd folder{open_beneath(all.get(), release, O_PATH | O_DIRECTORY)};
-        if (!folder) return errno;
-        chosen = copy_mount(folder.get(), "", kReadOnly);
-        if (!chosen) return errno;
-    }
-    if (::umount2(kReleases, MNT_DETACH) < 0) return errno;
-    return attach(chosen, AT_FDCWD, kReleases);
-}
-
-int mount_proc(const ipc::SandboxLimits& limits) {
+int mount_proc() {
     // Before the new /proc covers them.
     const Fd mask{::open(kMask, O_PATH | O_CLOEXEC)};
     if (!mask) return errno;
@@ -111,7 +96,7 @@ int mount_proc(const ipc::SandboxLimits& limits) {
     if (!proc) return errno;
     if (const int err = attach(proc, AT_FDCWD, "/proc"); err != 0) return err;
 
-    if (const int err = limit_ipc(proc, limits); err != 0) return err;
+    if (const int err = limit_ipc(proc); err != 0) return err;
 
     const Fd sys = copy_mount(proc.get(), "sys", kReadOnly | MOUNT_ATTR_NOEXEC);
     if (!sys) return errno;
@@ -134,16 +119,15 @@ int mount_scratch(const ipc::SandboxLimits& limits, uid_t uid) {
     const Fd scratch = new_mount("tmpfs", options, kNoSuidNoDev);
     if (!scratch) return errno;
 
-    // Parts can be copied only from an attached mount (before Linux 6.15).
-    constexpr const char* kWhile = "/tmp";
-    if (const int err = attach(scratch, AT_FDCWD, kWhile); err != 0) return err;
+    // Parts can be copied only from an attached mount (before Linux 6.15). It stays beneath
+    // its part /tmp, where nobody reaches it: unmounting waits for all processors.
+    if (const int err = attach(scratch, AT_FDCWD, "/tmp"); err != 0) return err;
     if (const int err = make_as_owner(scratch.get(), uid); err != 0) return err;
     Fd parts[std::size(kScratch)];
     for (std::size_t i = 0; i < std::size(kScratch); ++i) {
         parts[i] = copy_mount(scratch.get(), kScratch[i].name, kNoSuidNoDev);
         if (!parts[i]) return errno;
     }
-    if (::umount2(kWhile, MNT_DETACH) < 0) return errno;
     for (std::size_t i = 0; i < std::size(kScratch); ++i)
         if (const int err = attach(parts[i], AT_FDCWD, kScratch[i].target); err != 0) return err;
     return 0;

@@ -1,4 +1,4 @@
-// What each sandbox adds to the template root: its release, a /proc of its own and
+// What each sandbox adds to the template root: a /proc of its own and
 // one scratch space. Runs in the sandbox's pid 1, still with the launcher's rights.
 // Every function returns 0 or an errno value.
 #pragma once
@@ -9,11 +9,8 @@
 
 namespace berth::launcher {
 
-// Leaves of all releases only this one, read-only at /app.
-int mount_release(const char* release);
-
 // A new /proc that shows only the own processes, with what tells of the host masked.
-int mount_proc(const ipc::SandboxLimits& limits);
+int mount_proc();
 
 // One size-limited tmpfs for /tmp, /work and /dev/shm, owned by `uid` (on the host).
 int mount_scratch(const ipc::SandboxLimits& limits, uid_t uid);

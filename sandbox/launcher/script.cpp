@@ -24,6 +24,7 @@
 #include "sandbox/launcher/kernel.h"
 #include "sandbox/launcher/landlock.h"
 #include "sandbox/launcher/plan.h"
+#include "sandbox/launcher/refusals.h"
 
 namespace berth::launcher {
 namespace {
@@ -61,30 +62,42 @@ int limit(decltype(RLIMIT_CORE) what, std::uint64_t value) {
     return errno_of(::setrlimit(what, &wanted));
 }
 
-int set_limits(const Order& order) {
-    const ipc::SandboxLimits& limits = order.request.assignment.limits;
-    const bool cgroup = (order.equipment.protections & ipc::protection_cgroup_memory) != 0;
-    struct Limit {
-        decltype(RLIMIT_CORE) what;
-        std::uint64_t value;
-    };
-    const Limit all[] = {
-        {RLIMIT_CORE, 0},
+struct Limit {
+    decltype(RLIMIT_CORE) what;
+    std::uint64_t value;
+};
+
+int set_all(std::span<const Limit> all) {
+    for (const Limit& one : all)
+        if (const int err = limit(one.what, one.value); err != 0) return err;
+    return 0;
+}
+
+// The same for every run.
+int set_limits(const Order&) {
+    constexpr Limit all[] = {
+        {RLIMIT_CORE, 1},  // see settle() in main.cpp
         {RLIMIT_MEMLOCK, kLockedBytes},
         {RLIMIT_MSGQUEUE, 0},
         {RLIMIT_RTPRIO, 0},
         {RLIMIT_NICE, 0},
         {RLIMIT_SIGPENDING, kPendingSignals},
+        {RLIMIT_STACK, kStackBytes},
+    };
+    return set_all(all);
+}
+
+// When it is known which run it is.
+int set_run_limits(const Order& order, const ipc::SandboxLimits& limits) {
+    const bool cgroup = (order.equipment.protections & ipc::protection_cgroup_memory) != 0;
+    const Limit all[] = {
         {RLIMIT_NOFILE, limits.open_files},
         {RLIMIT_NPROC, limits.processes},
         {RLIMIT_FSIZE, limits.file_bytes},
-        {RLIMIT_STACK, kStackBytes},
         // Not RLIMIT_AS: runtimes with a JIT reserve far more than they use.
         {RLIMIT_DATA, cgroup ? RLIM_INFINITY : limits.memory_bytes},
     };
-    for (const Limit& one : all)
-        if (const int err = limit(one.what, one.value); err != 0) return err;
-    return 0;
+    return set_all(all);
 }
 
 int forbid_new_privileges(const Order&) {
@@ -93,14 +106,24 @@ int forbid_new_privileges(const Order&) {
 
 int restrict_files(const Order& order) { return restrict_paths(order.equipment.landlock_abi); }
 
-int load_filter(const Order& order) { return order.equipment.script_filter.load(); }
+// Comes last: from here on only what the script may do is possible.
+int load_filter(const Order& order, int listener_socket) {
+    const Filter& filter = order.equipment.script_filter;
+    if (!filter.notifies) return filter.load();
+    int listener = -1;
+    if (const int err = filter.load_with_listener(listener); err != 0) return err;
+    return send_listener(listener_socket, listener);
+}
 
-// The filter comes last: from here on only what the script may do is possible.
 constexpr InsideStep kScriptSteps[] = {
-    {Step::session, leave_session},       {Step::securebits, lock_bits},
-    {Step::identity, become_script_user}, {Step::capabilities, drop_capabilities},
-    {Step::rlimits, set_limits},          {Step::no_new_privs, forbid_new_privileges},
-    {Step::landlock, restrict_files},     {Step::seccomp, load_filter},
+    {Step::session, leave_session},
+    {Step::securebits, lock_bits},
+    {Step::identity, become_script_user},
+    {Step::capabilities, drop_capabilities},
+    {Step::rlimits, step_forward},
+    {Step::rlimits, set_limits},
+    {Step::no_new_privs, forbid_new_privileges},
+    {Step::landlock, restrict_files},
 };
 
 [[noreturn]] void refuse(Step step, int err) {
@@ -119,29 +142,64 @@ struct Delivery {
     int streams[3] = {-1, -1, -1};
 };
 
-Delivery receive() {
-    Delivery delivery;
-    constexpr std::size_t kCount = 4;
-    alignas(cmsghdr) char control[CMSG_SPACE(kCount * sizeof(int))];
-    iovec part{&delivery.header, sizeof delivery.header};
+// The next packet on the plan socket: either a plan, or what the launcher says of the
+// release. Both ends of it are trusted, and told apart by their records.
+struct Letter {
+    char bytes[sizeof(ipc::PlanHeader)] = {};
+    std::size_t size = 0;
+    int descriptors[4] = {-1, -1, -1, -1};
+    bool complete = false;  // with its descriptors
+
+    template <typename Record>
+    bool read(Record& record) const {
+        static_assert(sizeof record <= sizeof bytes);
+        if (size != sizeof record) return false;
+        std::memcpy(&record, bytes, sizeof record);
+        return true;
+    }
+};
+
+void receive(Letter& letter) {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof letter.descriptors)];
+    iovec part{letter.bytes, sizeof letter.bytes};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     const ssize_t n = ::recvmsg(kPlanFd, &message, MSG_CMSG_CLOEXEC);
-    if (n == 0) ::_exit(0);  // the runner does not need this sandbox
+    if (n == 0) ::_exit(0);  // nobody needs this sandbox
     if (n < 0) refuse(Step::plan, errno);
+    letter.size = static_cast<std::size_t>(n);
     const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-    const bool complete =
-        n == sizeof delivery.header && (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
-        rights != nullptr && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(kCount * sizeof(int));
-    if (!complete) refuse(Step::plan, EINVAL);
-    int got[kCount];
-    std::memcpy(got, CMSG_DATA(rights), sizeof got);
-    delivery.memory = got[0];
-    std::copy(got + 1, got + kCount, delivery.streams);
+    if (rights == nullptr || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return;
+    letter.complete = rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
+                      rights->cmsg_len == CMSG_LEN(sizeof letter.descriptors);
+    if (letter.complete)
+        std::memcpy(letter.descriptors, CMSG_DATA(rights), sizeof letter.descriptors);
+}
+
+// The plan and the release come from two processes, in any order. Nothing is refused
+// before both are read: bytes left in the socket would hide the reason from the runner.
+Delivery receive_both() {
+    Delivery delivery;
+    ipc::Attached attached;
+    bool has_plan = false;
+    bool heard = false;
+    while (!has_plan || !heard) {
+        Letter letter;
+        receive(letter);
+        if (letter.read(attached)) {
+            heard = true;
+            continue;
+        }
+        if (has_plan || !letter.complete || !letter.read(delivery.header))
+            refuse(Step::plan, EINVAL);
+        delivery.memory = letter.descriptors[0];
+        std::copy(letter.descriptors + 1, letter.descriptors + 4, delivery.streams);
+        has_plan = true;
+    }
+    if (attached.step != Step::none) refuse(attached.step, attached.err);
     return delivery;
 }
 
@@ -210,15 +268,19 @@ void write_files(std::span<char> files) {
 
 }  // namespace
 
-void run_script(const Order& order) {
+void run_script(const Order& order, int listener_socket) {
     (void)::close(kStatusFd);  // else the end of pid 1 would not end the socket
+    if (order.equipment.script_filter.notifies) (void)::close(kListenerFd);  // pid 1's end
     for (const InsideStep& step : kScriptSteps)
         if (const int err = step.run(order); err != 0) give_up(step.step, err);
+    if (const int err = load_filter(order, listener_socket); err != 0) give_up(Step::seccomp, err);
     if (!tell({SetupMessage::Kind::script_ready, Step::none, 0})) ::_exit(1);
     (void)::close(kSetupFd);
 
-    const Delivery delivery = receive();
+    const Delivery delivery = receive_both();
     const Plan plan = read_plan(delivery);
+    if (const int err = set_run_limits(order, delivery.header.limits); err != 0)
+        refuse(Step::rlimits, err);
     write_files(plan.files);
     for (int fd = 0; fd <= 2; ++fd)
         if (::dup2(delivery.streams[fd], fd) < 0) refuse(Step::standard_streams, errno);

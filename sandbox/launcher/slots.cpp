@@ -44,11 +44,15 @@ std::optional<unsigned> Slots::take() {
     return {};
 }
 
-bool Slots::reaped(pid_t pid) {
+std::optional<unsigned> Slots::reaped(pid_t pid) {
     const auto found = std::find(pids_.begin(), pids_.end(), pid);
-    if (found == pids_.end()) return false;
+    if (found == pids_.end()) return {};
     *found = 0;
-    return true;
+    return static_cast<unsigned>(found - pids_.begin());
+}
+
+unsigned Slots::free_count() const {
+    return static_cast<unsigned>(std::count(pids_.begin(), pids_.end(), pid_t{0}));
 }
 
 int Slots::find_survivors(int proc) {

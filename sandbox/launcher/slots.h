@@ -16,10 +16,8 @@ public:
     // The one that has been free for longest; nothing when all are in use.
     std::optional<unsigned> take();
     void set_pid(unsigned slot, pid_t pid) { pids_[slot] = pid; }
-    // For a sandbox that never stood.
-    void give_back(unsigned slot) { pids_[slot] = 0; }
-    // After its pid 1 was reaped; false when that is none of ours.
-    bool reaped(pid_t pid);
+    // After its pid 1 was reaped: which one is free now; nothing when it is none of ours.
+    std::optional<unsigned> reaped(pid_t pid);
 
     // Slots whose uids are in use by sandboxes of an earlier launcher: looked up in an
     // open /proc, and again before each take() until none is left. 0, or an errno value.
@@ -27,6 +25,7 @@ public:
     bool has_survivors() const { return survivors_; }
 
     uid_t uid_of(unsigned slot) const { return first_uid_ + 2 * slot; }
+    unsigned free_count() const;
     unsigned count() const { return static_cast<unsigned>(pids_.size()); }
 
 private:

@@ -1,5 +1,7 @@
 #include "sandbox/launcher/syscalls.h"
 
+#include <asm/ioctls.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
 
@@ -41,7 +43,7 @@ constexpr const char* kAllowed[] = {
     "open", "openat", "openat2", "creat", "close", "close_range", "read", "write", "readv",
     "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek",
     "sendfile", "splice", "tee", "vmsplice", "copy_file_range", "dup", "dup2", "dup3", "fcntl",
-    "ioctl", "flock", "fsync", "fdatasync", "sync_file_range", "fadvise64", "fallocate",
+    "ioctl", "fsync", "fdatasync", "sync_file_range", "fadvise64", "fallocate",
     "truncate", "ftruncate", "readahead", "pipe", "pipe2", "stat", "fstat", "lstat", "newfstatat",
     "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
     "getdents", "getdents64", "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink",
@@ -80,6 +82,44 @@ constexpr ConditionalSyscall kConditional[] = {
 
 constexpr const char* kAbsent[] = {"clone3"};
 
+constexpr const char* kSharing[] = {"flock"};
+constexpr std::uint32_t kIoctls[] = {TIOCSTI, TIOCLINUX};
+// The locks of POSIX and of open files, asked for or set; the last two are in both profiles.
+constexpr std::uint32_t kFcntls[] = {F_GETLK,     F_SETLK,      F_SETLKW,   F_OFD_GETLK,
+                                     F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_NOTIFY};
+
+// Not here for what it would undo: mounts, namespaces and clone3 (the walls), io_uring
+// (its operations pass by the filter), bpf, keyrings (they outlive the run), handles (lead
+// out of the root), kernel log, clocks, modules, swap, devices.
+constexpr const char* kGrantable[] = {"ptrace",
+                                      "process_vm_readv",
+                                      "process_vm_writev",
+                                      "pidfd_getfd",
+                                      "kcmp",
+                                      "process_madvise",
+                                      "process_mrelease",
+                                      "perf_event_open",
+                                      "userfaultfd",
+                                      "personality",
+                                      "modify_ldt",
+                                      "seccomp",
+                                      "mbind",
+                                      "migrate_pages",
+                                      "move_pages",
+                                      "set_mempolicy_home_node",
+                                      "io_setup",
+                                      "io_submit",
+                                      "io_getevents",
+                                      "io_pgetevents",
+                                      "io_cancel",
+                                      "io_destroy",
+                                      "inotify_init",
+                                      "inotify_init1",
+                                      "inotify_add_watch",
+                                      "inotify_rm_watch",
+                                      "name_to_handle_at",
+                                      "memfd_secret"};
+
 constexpr const char* kInit[] = {
     "ppoll", "poll",  "read", "recvfrom",   "sendto",          "wait4",
     "kill",  "close", "exit", "exit_group", "restart_syscall", "rt_sigreturn"};
@@ -87,6 +127,12 @@ constexpr const char* kInit[] = {
 }  // namespace
 
 std::span<const char* const> allowed_syscalls() { return kAllowed; }
+std::span<const char* const> sharing_syscalls() { return kSharing; }
+std::span<const std::uint32_t> refused_ioctls() { return kIoctls; }
+std::span<const std::uint32_t> refused_fcntls(bool strict) {
+    return strict ? std::span{kFcntls} : std::span{kFcntls}.last(2);
+}
+std::span<const char* const> grantable_syscalls() { return kGrantable; }
 std::span<const ConditionalSyscall> conditional_syscalls() { return kConditional; }
 std::span<const char* const> absent_syscalls() { return kAbsent; }
 std::span<const char* const> init_syscalls() { return kInit; }

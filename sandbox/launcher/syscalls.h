@@ -6,8 +6,20 @@
 
 namespace berth::launcher {
 
-// Allowed with any arguments (ioctl but for two requests, see filter.cpp).
+// Allowed with any arguments, ioctl and fcntl but for what follows.
 std::span<const char* const> allowed_syscalls();
+
+// Of those: typing into a terminal, and what tells runs of each other through files that
+// they share (in the strict profile locks too).
+std::span<const std::uint32_t> refused_ioctls();
+std::span<const std::uint32_t> refused_fcntls(bool strict);
+
+// Allowed but in the strict profile, since locks on shared files tell runs of each other.
+std::span<const char* const> sharing_syscalls();
+
+// What an administrator may grant beyond (ExtraSyscalls): it widens what of the kernel is
+// in reach, but undoes no wall. Others are refused at the launcher's start.
+std::span<const char* const> grantable_syscalls();
 
 // Allowed only for some values of one argument.
 struct ConditionalSyscall {

@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -54,9 +55,9 @@ std::uint32_t decide(const Filter& filter, int number, std::uint64_t first = 0,
     return decide(filter, data);
 }
 
-Filter script_filter() {
+Filter script_filter(const launcher::FilterOptions& options = {}) {
     int err = 0;
-    Filter filter = launcher::make_script_filter(err);
+    Filter filter = launcher::make_script_filter(options, err);
     REQUIRE(err == 0);
     REQUIRE_FALSE(filter.program.empty());
     return filter;
@@ -140,6 +141,59 @@ TEST_CASE("terminal injection is refused by the low bits of the request", "[laun
     CHECK(decide(filter, ioctl, 0, 0x5413) == SECCOMP_RET_ALLOW);
 }
 
+TEST_CASE("what is refused is told to a listener, what looks absent is not", "[launcher]") {
+    const Filter filter = script_filter({.notify = true});
+    CHECK(filter.notifies);
+    CHECK(decide(filter, number_of("mount")) == SECCOMP_RET_USER_NOTIF);
+    CHECK(decide(filter, number_of("ioctl"), 0, 0x5412) == SECCOMP_RET_USER_NOTIF);
+    CHECK(decide(filter, number_of("socket"), 40) == SECCOMP_RET_USER_NOTIF);
+    CHECK(decide(filter, number_of("clone3")) == kAbsent);
+    CHECK(decide(filter, 467) == kAbsent);
+    for (int number = 0; number < 1024; ++number)
+        CHECK((decide(filter, number) == SECCOMP_RET_ALLOW) ==
+              (decide(script_filter(), number) == SECCOMP_RET_ALLOW));
+}
+
+TEST_CASE("the strict filter refuses locks on files, the usual one only leases", "[launcher]") {
+    const Filter usual = script_filter();
+    const Filter strict = script_filter({.strict = true});
+    CHECK(decide(usual, number_of("flock")) == SECCOMP_RET_ALLOW);
+    CHECK(decide(strict, number_of("flock")) == kRefused);
+    const int fcntl = number_of("fcntl");
+    for (const std::uint64_t lock : {5ULL, 6ULL, 7ULL, 36ULL, 37ULL, 38ULL}) {
+        CHECK(decide(usual, fcntl, 3, lock) == SECCOMP_RET_ALLOW);
+        CHECK(decide(strict, fcntl, 3, lock) == kRefused);
+        CHECK(decide(strict, fcntl, 3, lock | 1ULL << 32) == kRefused);
+    }
+    for (const std::uint64_t watch : {1024ULL, 1026ULL}) {  // leases, changes of folders
+        CHECK(decide(usual, fcntl, 3, watch) == kRefused);
+        CHECK(decide(strict, fcntl, 3, watch) == kRefused);
+    }
+    for (const std::uint64_t plain : {0ULL, 1ULL, 2ULL, 3ULL, 4ULL, 1030ULL, 1033ULL})
+        CHECK(decide(strict, fcntl, 3, plain) == SECCOMP_RET_ALLOW);
+}
+
+TEST_CASE("granted calls are allowed beyond the others", "[launcher]") {
+    constexpr const char* kExtra[] = {"ptrace", "kcmp"};
+    const Filter filter = script_filter({.extra = kExtra});
+    CHECK(decide(filter, number_of("ptrace")) == SECCOMP_RET_ALLOW);
+    CHECK(decide(filter, number_of("kcmp")) == SECCOMP_RET_ALLOW);
+    CHECK(decide(filter, number_of("mount")) == kRefused);
+    CHECK(decide(script_filter(), number_of("ptrace")) == kRefused);
+}
+
+TEST_CASE("what may be granted undoes no wall", "[launcher]") {
+    for (const char* name : launcher::grantable_syscalls())
+        for (const char* wall :
+             {"mount",      "umount2",   "pivot_root",    "chroot",         "setns",
+              "unshare",    "clone",     "clone3",        "fsopen",         "fsmount",
+              "move_mount", "open_tree", "mount_setattr", "io_uring_setup", "io_uring_enter",
+              "bpf",        "keyctl",    "add_key",       "request_key",    "open_by_handle_at",
+              "socket",     "syslog",    "init_module",   "kexec_load",     "swapon",
+              "iopl"})
+            CHECK(std::string{name} != wall);
+}
+
 TEST_CASE("pid 1 may do almost nothing", "[launcher]") {
     int err = 0;
     const Filter filter = launcher::make_init_filter(err);
@@ -150,6 +204,12 @@ TEST_CASE("pid 1 may do almost nothing", "[launcher]") {
     CHECK(allowed == static_cast<int>(launcher::init_syscalls().size()));
     CHECK(decide(filter, number_of("execve")) == SECCOMP_RET_KILL_PROCESS);
     CHECK(decide(filter, number_of("openat")) == SECCOMP_RET_KILL_PROCESS);
+    // To answer refused calls, and that on this descriptor only.
+    const int ioctl = number_of("ioctl");
+    CHECK(decide(filter, ioctl, 8, SECCOMP_IOCTL_NOTIF_RECV) == SECCOMP_RET_ALLOW);
+    CHECK(decide(filter, ioctl, 8, SECCOMP_IOCTL_NOTIF_SEND) == SECCOMP_RET_ALLOW);
+    CHECK(decide(filter, ioctl, 3, SECCOMP_IOCTL_NOTIF_RECV) == SECCOMP_RET_KILL_PROCESS);
+    CHECK(decide(filter, ioctl, 8, SECCOMP_IOCTL_NOTIF_ADDFD) == SECCOMP_RET_KILL_PROCESS);
 }
 
 #endif

@@ -383,6 +383,33 @@ int act_call(const std::string& name) {
     return 2;
 }
 
+// In a child, in a grandchild and here.
+int act_calls_everywhere(const std::string& name) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        if (::fork() == 0) {
+            (void)act_call(name);
+            std::fflush(stdout);
+            ::_exit(0);
+        }
+        (void)::wait(nullptr);
+        (void)act_call(name);
+        std::fflush(stdout);
+        ::_exit(0);
+    }
+    (void)::waitpid(pid, nullptr, 0);
+    return act_call(name);
+}
+
+int act_call_forever(const std::string& name) {
+    std::puts("ready");
+    std::fflush(stdout);
+    for (const Call& call : kCalls)
+        while (name == call.name)
+            (void)call.make();
+    return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -392,6 +419,13 @@ int main(int argc, char** argv) {
     if (act == "overwrite") return act_overwrite(argument(2)), 0;
     if (act == "read") return act_read(argument(2)), 0;
     if (act == "call") return act_call(argument(2));
+    if (act == "calls") {
+        for (int i = 2; i < argc; ++i)
+            (void)act_call(argv[i]);
+        return 0;
+    }
+    if (act == "calls-everywhere") return act_calls_everywhere(argument(2));
+    if (act == "call-forever") return act_call_forever(argument(2));
     if (act == "fds") return act_fds(), 0;
     if (act == "list") return act_list(argument(2)), 0;
     if (act == "writable") return act_writable(argument(2)), 0;

@@ -35,7 +35,7 @@ std::string receive(int socket, std::vector<Fd>& descriptors, int deadline_ms = 
     pollfd watched{socket, POLLIN, 0};
     REQUIRE(::poll(&watched, 1, deadline_ms) == 1);
     std::array<char, 4096> bytes;
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(8 * sizeof(int))> control;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(32 * sizeof(int))> control;
     iovec part{bytes.data(), bytes.size()};
     msghdr message{};
     message.msg_iov = &part;
@@ -87,7 +87,7 @@ Pipe open_pipe() {
     return pipe;
 }
 
-ipc::PlanHeader plan_of(const Run& run, std::string& memory) {
+ipc::PlanHeader plan_of(const Run& run, const ipc::SandboxLimits& limits, std::string& memory) {
     std::string strings;
     const auto add = [&strings](const std::string& text) {
         strings.append(text.c_str(), text.size() + 1);
@@ -110,6 +110,7 @@ ipc::PlanHeader plan_of(const Run& run, std::string& memory) {
     header.envc = static_cast<std::uint32_t>(run.env.size());
     header.filec = static_cast<std::uint32_t>(run.files.size());
     header.strings_bytes = static_cast<std::uint32_t>(strings.size());
+    header.limits = limits;
     append(memory, header);
     memory += strings + files;
     return header;
@@ -195,7 +196,7 @@ std::optional<ipc::PlanFailed> Sandbox::start_with(const ipc::PlanHeader& packet
 
 std::optional<ipc::PlanFailed> Sandbox::start(const Run& run) {
     std::string memory;
-    const ipc::PlanHeader header = plan_of(run, memory);
+    const ipc::PlanHeader header = plan_of(run, limits, memory);
     return start_with(header, memory);
 }
 
@@ -261,8 +262,11 @@ Launcher::Launcher(const Options& options) : folder_{"sandbox-test"}, first_uid_
     if (options.host_network == HostNetwork::allowed) words.emplace_back("--allow-host-network");
     add(options.listening ? "--listen-fd" : "--runner-fd", std::to_string(kGivenFd));
     if (options.listening) pair.b = listen_at(socket_path());
+    add("--pool", std::to_string(options.pool));
+    if (options.pool_age_s != 0) add("--pool-age", std::to_string(options.pool_age_s));
     add("--cgroups", options.cgroups);
     if (options.require_cgroup) words.emplace_back("--require-cgroup");
+    if (options.strict) words.emplace_back("--strict");
     std::vector<char*> argv;
     for (std::string& word : words)
         argv.push_back(word.data());
@@ -301,11 +305,11 @@ ipc::BuildRequest Launcher::request() const {
     std::strcpy(request.kind.runtime, "host");
     std::strcpy(request.assignment.release, "probe");
     request.assignment.limits = {.memory_bytes = 512 << 20,
-                      .scratch_bytes = 16 << 20,
-                      .scratch_inodes = 1000,
-                      .processes = 64,
-                      .open_files = 128,
-                      .file_bytes = 64 << 20};
+                                 .scratch_bytes = 16 << 20,
+                                 .scratch_inodes = 1000,
+                                 .processes = 64,
+                                 .open_files = 128,
+                                 .file_bytes = 64 << 20};
     return request;
 }
 
@@ -313,23 +317,78 @@ Sandbox Launcher::build(const ipc::BuildRequest& request) {
     ipc::BuildRequest sent = request;
     sent.id = next_id_++;
     REQUIRE(::send(socket_.get(), &sent, sizeof sent, MSG_NOSIGNAL) == sizeof sent);
-    std::vector<Fd> descriptors;
-    const auto reply = as<ipc::Ready>(receive(socket_.get(), descriptors));
-    REQUIRE(reply);
-    REQUIRE(reply->id == sent.id);
-    if (reply->step == ipc::Step::none) REQUIRE(descriptors.size() == 3 + reply->has_cgroup);
+    return await_ready(sent.id, sent.assignment.limits);
+}
+
+std::uint64_t Launcher::ask(const ipc::BuildRequest& request) {
+    ipc::BuildRequest sent = request;
+    sent.id = next_id_++;
+    REQUIRE(::send(socket_.get(), &sent, sizeof sent, MSG_NOSIGNAL) == sizeof sent);
+    return sent.id;
+}
+
+Sandbox Launcher::await_answer(std::uint64_t id) {
+    return await_ready(id, request().assignment.limits);
+}
+
+Sandbox Launcher::await_parked() { return await_ready(0, request().assignment.limits); }
+
+// The first packet that fits; others wait for whoever asks for them.
+Launcher::Packet Launcher::next(const std::function<bool(const std::string&)>& fits) {
+    for (std::size_t i = 0;; ++i) {
+        if (i == inbox_.size()) {
+            Packet packet;
+            packet.bytes = receive(socket_.get(), packet.descriptors);
+            REQUIRE_FALSE(packet.bytes.empty());
+            inbox_.push_back(std::move(packet));
+        }
+        if (!fits(inbox_[i].bytes)) continue;
+        Packet found = std::move(inbox_[i]);
+        inbox_.erase(inbox_.begin() + static_cast<std::ptrdiff_t>(i));
+        return found;
+    }
+}
+
+Sandbox Launcher::await_ready(std::uint64_t id, const ipc::SandboxLimits& limits) {
+    Packet packet = next([&](const std::string& bytes) {
+        const auto ready = as<ipc::Ready>(bytes);
+        return ready && ready->id == id;
+    });
+    auto& descriptors = packet.descriptors;
     Sandbox sandbox;
-    sandbox.reply = *reply;
-    if (reply->step != ipc::Step::none) {
+    sandbox.reply = *as<ipc::Ready>(packet.bytes);
+    sandbox.limits = limits;
+    if (sandbox.reply.step != ipc::Step::none) {
         REQUIRE(descriptors.empty());
         return sandbox;
     }
-    REQUIRE(descriptors.size() >= 3);
+    const std::size_t before = 3 + sandbox.reply.has_cgroup;
+    REQUIRE(descriptors.size() == before + sandbox.reply.listeners);
     sandbox.plan = std::move(descriptors[0]);
     sandbox.status = std::move(descriptors[1]);
     sandbox.pidfd = std::move(descriptors[2]);
-    if (descriptors.size() > 3) sandbox.cgroup = std::move(descriptors[3]);
+    if (sandbox.reply.has_cgroup != 0) sandbox.cgroup = std::move(descriptors[3]);
+    for (std::size_t i = before; i < descriptors.size(); ++i)
+        sandbox.listeners.push_back(std::move(descriptors[i]));
     return sandbox;
+}
+
+ipc::Attached Launcher::await_attached() {
+    return *as<ipc::Attached>(
+        next([](const std::string& bytes) { return bytes.size() == sizeof(ipc::Attached); }).bytes);
+}
+
+ipc::Retire Launcher::await_retire() {
+    return *as<ipc::Retire>(
+        next([](const std::string& bytes) { return bytes.size() == sizeof(ipc::Retire); }).bytes);
+}
+
+void Launcher::take(const Sandbox& parked, const ipc::Assignment& assignment) {
+    ipc::TakeRequest take;
+    take.slot = parked.reply.slot;
+    take.serial = parked.reply.serial;
+    take.assignment = assignment;
+    REQUIRE(::send(socket_.get(), &take, sizeof take, MSG_NOSIGNAL) == sizeof take);
 }
 
 Ended Launcher::run_with(const ipc::BuildRequest& request, const Run& run) {

@@ -5,6 +5,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,10 +44,12 @@ class Sandbox {
 public:
     Sandbox() = default;
     ipc::Ready reply;
+    ipc::SandboxLimits limits;  // of the run, in its plan
     Fd plan;
     Fd status;
     Fd pidfd;
     Fd cgroup;
+    std::vector<Fd> listeners;
 
     // Hands over the plan and waits until the script is executed, or is not.
     std::optional<ipc::PlanFailed> start(const Run& run);
@@ -75,8 +79,11 @@ public:
     enum class HostNetwork { allowed, refused };
     struct Options {
         unsigned slots = 8;
+        unsigned pool = 0;             // of each class; at most a quarter of the slots
+        unsigned pool_age_s = 0;       // 0: as long as the test takes
         std::string cgroups = "none";  // as the launcher takes it
         bool require_cgroup = false;
+        bool strict = false;
         bool listening = false;  // at socket_path(), instead of having one runner
         uid_t runner_uid = 0;
         HostNetwork host_network = HostNetwork::allowed;
@@ -90,6 +97,16 @@ public:
     ipc::BuildRequest request() const;  // with sensible limits, for the release `probe`
     Sandbox build(const ipc::BuildRequest& request);
     Sandbox build() { return build(request()); }
+    // The same in two halves.
+    std::uint64_t ask(const ipc::BuildRequest& request);
+    Sandbox await_answer(std::uint64_t id);
+    // The next parked sandbox that the launcher hands over unasked.
+    Sandbox await_parked();
+    // Asks for its release; the launcher's answer is await_attached().
+    void take(const Sandbox& parked, const ipc::Assignment& assignment);
+    // The next record of another sort from the launcher.
+    ipc::Attached await_attached();
+    ipc::Retire await_retire();
     // The whole life of one run.
     Ended run(const Run& run) { return run_with(request(), run); }
     Ended run_with(const ipc::BuildRequest& request, const Run& run);
@@ -108,11 +125,19 @@ public:
     ipc::Hello hello;
 
 private:
+    struct Packet {
+        std::string bytes;
+        std::vector<Fd> descriptors;
+    };
+    Packet next(const std::function<bool(const std::string&)>& fits);
+    Sandbox await_ready(std::uint64_t id, const ipc::SandboxLimits& limits);
+
     TempDir folder_;
     uid_t first_uid_ = 0;
     pid_t pid_ = -1;
     Fd socket_;
     std::uint64_t next_id_ = 1;
+    std::deque<Packet> inbox_;
 };
 
 // Connects to a launcher that listens.
