@@ -3,28 +3,76 @@
 #include <fcntl.h>
 
 #include <array>
+#include <charconv>
 #include <string_view>
 
 #include "base/fd.h"
 
 namespace berth::runner {
+namespace {
 
-bool ran_out_of_memory(int cgroup_dir) noexcept {
-    if (cgroup_dir < 0) return false;
-    const Fd events{::openat(cgroup_dir, "memory.events", O_RDONLY | O_CLOEXEC)};
-    if (!events) return false;
-    std::array<char, 1024> buffer;
-    const ssize_t n = ::read(events.get(), buffer.data(), buffer.size());
-    if (n <= 0) return false;
-
-    constexpr std::string_view kKey = "oom_kill ";
-    std::string_view rest{buffer.data(), static_cast<std::size_t>(n)};
-    while (!rest.empty()) {
-        const auto line = rest.substr(0, rest.find('\n'));
-        if (line.starts_with(kKey)) return line.substr(kKey.size()) != "0";
-        rest.remove_prefix(line.size() < rest.size() ? line.size() + 1 : rest.size());
+// One small file of the group; empty when it is not there.
+class File {
+public:
+    File(int folder, const char* name) noexcept {
+        const Fd file{::openat(folder, name, O_RDONLY | O_CLOEXEC)};
+        if (!file) return;
+        const ssize_t n = ::read(file.get(), bytes_.data(), bytes_.size());
+        if (n > 0) text_ = {bytes_.data(), static_cast<std::size_t>(n)};
     }
-    return false;
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+
+    // The number after `key`, where that stands at the beginning of a word; of all such
+    // together (io.stat has one for each device).
+    std::uint64_t sum(std::string_view key) const noexcept {
+        std::uint64_t total = 0;
+        for (std::size_t at = 0; (at = text_.find(key, at)) != std::string_view::npos;
+             at += key.size()) {
+            const bool begins = at == 0 || text_[at - 1] == ' ' || text_[at - 1] == '\n';
+            if (begins) total += number(text_.substr(at + key.size()));
+        }
+        return total;
+    }
+    std::uint64_t number() const noexcept { return number(text_); }
+    bool has(std::string_view text) const noexcept {
+        return text_.find(text) != std::string_view::npos;
+    }
+
+private:
+    static std::uint64_t number(std::string_view text) noexcept {
+        std::uint64_t value = 0;
+        (void)std::from_chars(text.data(), text.data() + text.size(), value);
+        return value;
+    }
+    std::array<char, 4096> bytes_;
+    std::string_view text_;
+};
+
+}  // namespace
+
+CgroupCounters read_counters(int cgroup_dir) noexcept {
+    CgroupCounters c;
+    if (cgroup_dir < 0) return c;
+    if (const File control{cgroup_dir, "memory.oom_control"}; control.has("oom_kill ")) {  // v1
+        c.oom_kills = control.sum("oom_kill ");
+        c.limit_hits = File{cgroup_dir, "memory.failcnt"}.number();
+        c.memory_peak_bytes = File{cgroup_dir, "memory.max_usage_in_bytes"}.number();
+        return c;
+    }
+    const File events{cgroup_dir, "memory.events"};
+    c.oom_kills = events.sum("oom_kill ");
+    c.limit_hits = events.sum("oom ");
+    c.forks_refused = File{cgroup_dir, "pids.events"}.sum("max ");
+    c.memory_peak_bytes = File{cgroup_dir, "memory.peak"}.number();
+    const File io{cgroup_dir, "io.stat"};
+    c.io_read_bytes = io.sum("rbytes=");
+    c.io_write_bytes = io.sum("wbytes=");
+    const File cpu{cgroup_dir, "cpu.stat"};
+    c.user_us = static_cast<std::int64_t>(cpu.sum("user_usec "));
+    c.system_us = static_cast<std::int64_t>(cpu.sum("system_usec "));
+    c.known_empty = File{cgroup_dir, "cgroup.events"}.has("populated 0");
+    return c;
 }
 
 void kill_all_in(int cgroup_dir) noexcept {

@@ -1,7 +1,7 @@
 #include "sandbox/runner/live_run.h"
 
+#include <poll.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <array>
 #include <csignal>
@@ -43,7 +43,8 @@ LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOr
       key_{order.key},
       plan_{std::move(order.plan)},
       wall_time_{order.wall_time},
-      memory_bytes_{order.request.assignment.limits.memory_bytes},
+      request_{order.request},
+      limits_{order.request.assignment.limits},
       events_{std::move(events)},
       output_{std::move(order.masker),
               {limits::kLogBytes, limits::kStateBytes},
@@ -53,8 +54,10 @@ LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOr
               }},
       deadline_{loop, [this] { on_deadline(); }} {
     deadline_.start(ms(limits::kSetupTime));
-    build_id_ =
-        launcher_.build(order.request, [this](BuildResult result) { built(std::move(result)); });
+    if (auto parked = launcher_.take(request_, [this](ipc::Attached answer) { taken(answer); }))
+        go_warm(std::move(*parked));
+    else
+        build();
 }
 
 LiveRun::~LiveRun() {
@@ -64,34 +67,84 @@ LiveRun::~LiveRun() {
 
 // ---- building, executing
 
+void LiveRun::build() {
+    state_ = State::building;
+    build_id_ = launcher_.build(request_, [this](BuildResult result) { built(std::move(result)); });
+}
+
 void LiveRun::built(BuildResult result) {
     if (auto* failed = std::get_if<BuildFailed>(&result)) {
         decide({EndKind::setup_failed, failed->err, std::move(failed->text)});
         return finish();
     }
-    auto& sandbox = std::get<Sandbox>(result);
-    protections_ = sandbox.protections;
-    cgroup_ = std::move(sandbox.cgroup);
-    plan_socket_.fd = std::move(sandbox.plan);
-    status_.fd = std::move(sandbox.status);
-    pidfd_.fd = std::move(sandbox.pidfd);
-    state_ = State::executing;
+    adopt(std::get<Sandbox>(result));
     try {
-        hand_over_plan();
+        send_plan();
+        watch_start();
     } catch (const SystemError& error) {
         decide({EndKind::setup_failed, error.err(), error.what()});
         kill();
     }
 }
 
-void LiveRun::hand_over_plan() {
+// The launcher mounts the release while pid 2 reads the plan.
+void LiveRun::go_warm(LauncherClient::Taken taken) {
+    build_id_ = taken.id;
+    warm_ = true;
+    adopt(taken.sandbox);
+    try {
+        send_plan();
+    } catch (const SystemError&) {  // it has died; should it be something else, that is met again
+        launcher_.forget(build_id_);
+        go_cold();
+    }
+}
+
+// Until now nobody has looked at the sandbox's sockets: only with this answer it is clear
+// what their ends mean.
+void LiveRun::taken(const ipc::Attached& answer) {
+    if (state_ != State::executing) return;
+    if (answer.step == ipc::Step::none) return watch_start();
+    if (answer.step == ipc::Step::slot) return go_cold();
+    decide({EndKind::setup_failed, answer.err, ipc::step_text(answer.step)});
+    kill();
+}
+
+// Nothing was executed in the parked one.
+void LiveRun::go_cold() {
+    plan_socket_.close();
+    status_.close();
+    pidfd_.close();
+    cgroup_.reset();
+    listeners_.clear();
+    out_.reset();
+    err_.reset();
+    warm_ = false;
+    build();
+}
+
+void LiveRun::adopt(Sandbox& sandbox) {
+    protections_ = sandbox.protections;
+    cgroup_ = std::move(sandbox.cgroup);
+    plan_socket_.fd = std::move(sandbox.plan);
+    status_.fd = std::move(sandbox.status);
+    pidfd_.fd = std::move(sandbox.pidfd);
+    listeners_ = std::move(sandbox.listeners);
+    state_ = State::executing;
+}
+
+void LiveRun::send_plan() {
     std::array<Fd, 3> streams;
     make_pipes(streams);
     const std::array<int, 4> fds{plan_.memfd.get(), streams[0].get(), streams[1].get(),
                                  streams[2].get()};
     if (const int err = send_record(plan_socket_.fd.get(), plan_.header, fds); err != 0)
         throw SystemError{err, "sending the plan to the sandbox"};
+}
+
+void LiveRun::watch_start() {
     plan_.memfd.reset();  // the plaintext is now pid 2's alone
+    if (!listeners_.empty()) events_.on_listeners(std::move(listeners_));
     plan_socket_.watch(loop_, [this] { plan_ready(); });
     status_.watch(loop_, [this] { status_ready(); });
 }
@@ -149,27 +202,15 @@ void LiveRun::status_ready() {
         status_.close();
         return drain();
     }
-    decide(verdict_without_report());
+    counters_ = read_counters(cgroup_.get());
+    decide(verdict_without_report(counters_, limits_, state_ != State::executing));
     kill();
 }
 
 void LiveRun::take_report(const ipc::EndReport& report) {
     report_ = report;
-    const int status = report.wait_status;
-    if (WIFEXITED(status)) return decide({EndKind::exited, WEXITSTATUS(status), {}});
-    if (!WIFSIGNALED(status))
-        return decide({EndKind::lost, 0, "the sandbox reported an end that is none"});
-    if (WTERMSIG(status) == SIGKILL && ran_out_of_memory(cgroup_.get()))
-        return decide({EndKind::out_of_memory, static_cast<std::int64_t>(memory_bytes_), {}});
-    decide({EndKind::signalled, WTERMSIG(status), {}});
-}
-
-LiveRun::Verdict LiveRun::verdict_without_report() const {
-    if (ran_out_of_memory(cgroup_.get()))
-        return {EndKind::out_of_memory, static_cast<std::int64_t>(memory_bytes_), {}};
-    if (state_ == State::executing)
-        return {EndKind::setup_failed, 0, "the sandbox died before it executed the program"};
-    return {EndKind::lost, 0, "the sandbox was killed from outside before its script ended"};
+    counters_ = read_counters(cgroup_.get());
+    decide(verdict_of(report, counters_, limits_));
 }
 
 void LiveRun::cancel() {
@@ -231,16 +272,41 @@ void LiveRun::kill() {
     pidfd_.watch(loop_, [this] { drain(); });
 }
 
+// pid 1 ends after all others in its namespace.
+bool LiveRun::tree_is_empty() const {
+    pollfd ended{pidfd_.fd.get(), POLLIN, 0};
+    return pidfd_.fd && ::poll(&ended, 1, 0) == 1;
+}
+
+void LiveRun::tell_notes() {
+    for (const std::string& note : notes_of(*verdict_, counters_, limits_))
+        events_.on_output({key_.run_id, key_.attempt, next_seq_++, to_micros(clock_.now()),
+                           StreamKind::note, note + "\n"});
+}
+
 void LiveRun::drain() {
     state_ = State::draining;
-    pidfd_.close();
     deadline_.start(ms(limits::kDrainTime));
+    // Who stopped a run wants to know that nothing of it is left; others need not wait.
+    if (was_stopped() && !tree_is_empty())
+        pidfd_.watch(loop_, [this] {
+            pidfd_.poll.reset();  // it stays readable
+            drained_some();
+        });
+    else
+        pidfd_.poll.reset();
     drained_some();
+}
+
+bool LiveRun::was_stopped() const {
+    return verdict_->kind == EndKind::timed_out || verdict_->kind == EndKind::cancelled;
 }
 
 void LiveRun::drained_some() {
     const bool all = (!out_ || out_->ended()) && (!err_ || err_->ended());
-    if (state_ == State::draining && all) finish();
+    if (state_ != State::draining || !all) return;
+    if (was_stopped() && pidfd_.fd && !tree_is_empty()) return;
+    finish();
 }
 
 void LiveRun::finish() {
@@ -249,7 +315,9 @@ void LiveRun::finish() {
     status_.close();
     state_ = State::ended;
     deadline_.stop();
+    if (counters_.memory_peak_bytes == 0) counters_ = read_counters(cgroup_.get());
     output_.finish();
+    tell_notes();
     const LastLine::Line& state = output_.state();
     const bool good = verdict_->kind == EndKind::exited && verdict_->number == 0;
     if (good && state.bytes > limits::kStateBytes)
@@ -263,8 +331,14 @@ void LiveRun::finish() {
     ended.number = verdict_->number;
     ended.text = verdict_->text;
     ended.std_out = state.text;
-    ended.user_us = report_.user_us;
-    ended.system_us = report_.system_us;
+    // Without pid 1's report the group knows.
+    ended.user_us = report_.user_us != 0 ? report_.user_us : counters_.user_us;
+    ended.system_us = report_.system_us != 0 ? report_.system_us : counters_.system_us;
+    ended.memory_peak_bytes = counters_.memory_peak_bytes;
+    ended.io_read_bytes = counters_.io_read_bytes;
+    ended.io_write_bytes = counters_.io_write_bytes;
+    ended.refused_syscalls = refused_names(report_);
+    ended.tree_empty = tree_is_empty() || counters_.known_empty;
     ended.max_rss_bytes = report_.max_rss_bytes;
     ended.log_bytes = output_.printed_bytes();
     events_.on_ended(ended);

@@ -5,6 +5,8 @@
 //                   │            ├─► terminating ─┤  (the script obeyed SIGTERM)
 //                   └────────────┴────────┴─► killing ─► draining
 //
+// With a parked sandbox it begins at `executing`, and goes back to `building` should that
+// one have died.
 // A limit or a cancellation sends SIGTERM to all processes of the sandbox; after
 // the grace the status socket is closed, which makes pid 1 exit and the kernel
 // kill the rest. Output is read in every state in which there are pipes.
@@ -26,6 +28,7 @@
 #include "sandbox/runner/output.h"
 #include "sandbox/runner/output_pipe.h"
 #include "sandbox/runner/plan.h"
+#include "sandbox/runner/verdict.h"
 
 namespace berth::runner {
 
@@ -50,9 +53,11 @@ class LiveRun {
 public:
     enum class State { building, executing, running, terminating, killing, draining, ended };
 
-    // In this order: at most one Started, Outputs, exactly one Ended. The owner
+    // `on_listeners` comes before the script is executed, with network egress only. Then
+    // in this order: at most one Started, Outputs, exactly one Ended. The owner
     // destroys the run after Ended, but not from within it.
     struct Events {
+        std::function<void(std::vector<Fd>)> on_listeners;
         std::function<void(const ipc::Started&)> on_started;
         std::function<void(ipc::Output)> on_output;
         std::function<void(const ipc::Ended&)> on_ended;
@@ -70,13 +75,14 @@ public:
     State state() const noexcept { return state_; }
 
 private:
-    struct Verdict {
-        ipc::EndKind kind{};
-        std::int64_t number = 0;
-        std::string text;
-    };
+    void build();
     void built(BuildResult result);
-    void hand_over_plan();
+    void go_warm(LauncherClient::Taken taken);
+    void taken(const ipc::Attached& answer);
+    void go_cold();
+    void adopt(Sandbox& sandbox);
+    void send_plan();
+    void watch_start();
     void make_pipes(std::array<Fd, 3>& for_script);
     void plan_ready();
     void status_ready();
@@ -88,7 +94,9 @@ private:
     void finish();
     void decide(Verdict verdict);  // the first one stands
     void take_report(const ipc::EndReport& report);
-    Verdict verdict_without_report() const;
+    bool tree_is_empty() const;
+    bool was_stopped() const;
+    void tell_notes();
     void kill_cgroup() const noexcept;
 
     // A descriptor and its watcher, which must go first.
@@ -105,7 +113,8 @@ private:
     RunKey key_;
     Plan plan_;
     std::chrono::seconds wall_time_;
-    std::uint64_t memory_bytes_;
+    ipc::BuildRequest request_;
+    ipc::SandboxLimits limits_;
     Events events_;
     State state_ = State::building;
     std::uint64_t build_id_ = 0;
@@ -115,8 +124,10 @@ private:
     bool paused_ = false;
     std::optional<Verdict> verdict_;
     ipc::EndReport report_;
+    CgroupCounters counters_;
     RunOutput output_;
     Fd cgroup_;
+    std::vector<Fd> listeners_;  // until it is certain that this sandbox is the run's
     Watched plan_socket_;
     Watched status_;
     Watched pidfd_;

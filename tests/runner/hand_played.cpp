@@ -14,7 +14,7 @@ Stage::Stage(RootKey root_key) {
     runner = std::make_unique<runner::Runner>(
         loop, clock,
         runner::Keys{vault::load_root_key(key_file, ::geteuid(), folder.path() / "store")},
-        SecretMemory::unlocked, runner::Runner::Events{[this] { daemon_gone = true; }, [] {}});
+        SecretMemory::unlocked, runner::Runner::Events{[this] { daemon_gone = true; }, [] {}, [] {}});
     auto to_launcher = make_seqpacket_pair();
     launcher = std::move(to_launcher.a);
     runner->attach_launcher(std::move(to_launcher.b));

@@ -23,7 +23,7 @@ std::string program(const char* name) { return std::string{BERTH_BINARY_DIR "/bi
 
 }  // namespace
 
-RealPrograms::RealPrograms()
+RealPrograms::RealPrograms(const std::vector<std::string>& of_runner, HostNetwork host_network)
     // A range of its own for each test process: several may run at once.
     : first_uid_{1'000'000'000 + static_cast<uid_t>(::getpid()) * 32} {
     namespace fs = std::filesystem;
@@ -48,6 +48,7 @@ RealPrograms::RealPrograms()
                       std::to_string(first_uid_),
                       "--slots",
                       std::to_string(kSlots)};
+    if (host_network == HostNetwork::allowed) launching.argv.emplace_back("--allow-host-network");
     launching.fds = {{to_launcher.a.get(), kFirstFd}};
     launcher = std::make_unique<Child>(loop, launching, [](int) {});
 
@@ -61,6 +62,7 @@ RealPrograms::RealPrograms()
                     std::to_string(kFirstFd),
                     "--launcher-fd",
                     std::to_string(kSecondFd)};
+    running.argv.insert(running.argv.end(), of_runner.begin(), of_runner.end());
     // A sanitizer keeps freed memory for a while; the memory test wants it back.
     running.env = {"ASAN_OPTIONS=quarantine_size_mb=1"};
     running.fds = {{to_berthd.b.get(), kFirstFd}, {to_launcher.b.get(), kSecondFd}};

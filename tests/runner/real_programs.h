@@ -17,7 +17,11 @@ namespace berth {
 
 class RealPrograms {
 public:
-    RealPrograms();
+    enum class HostNetwork { refused, allowed };
+    // `of_runner`: more of the runner's command line.
+    explicit RealPrograms(const std::vector<std::string>& of_runner = {},
+                          HostNetwork host_network = HostNetwork::refused);
+    uid_t runner_uid() const { return first_uid_ - 1; }
 
     // `/bin/sh -c script` with a minute of time.
     ipc::Start script(std::int64_t run_id, const std::string& text) const;

@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/pipe.h"
-#include "sandbox/runner/cgroup_events.h"
 
 using namespace berth;
 using namespace berth::runner;
@@ -89,20 +88,4 @@ TEST_CASE("a socket says nothing yet, full, or closed", "[runner]") {
     pair.b.reset();
     CHECK(send_record(pair.a.get(), ipc::EndReport{}) == EPIPE);
     CHECK(receive_packet(pair.a.get()).state == Packet::State::closed);
-}
-
-TEST_CASE("memory.events tells whether the kernel killed for memory", "[runner]") {
-    const TempDir folder{"cgroup"};
-    const Fd dir{::open(folder.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    CHECK_FALSE(ran_out_of_memory(-1));
-    CHECK_FALSE(ran_out_of_memory(dir.get()));  // no such file
-    const auto events = folder.path() / "memory.events";
-    write_file_atomically(events, "low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\n", 0600);
-    CHECK_FALSE(ran_out_of_memory(dir.get()));
-    write_file_atomically(events, "low 0\nhigh 0\nmax 7\noom 1\noom_kill 2\noom_group_kill 1\n",
-                          0600);
-    CHECK(ran_out_of_memory(dir.get()));
-    write_file_atomically(folder.path() / "cgroup.kill", "", 0600);
-    kill_all_in(dir.get());
-    CHECK(read_file(folder.path() / "cgroup.kill", 10).value() == "1");
 }
