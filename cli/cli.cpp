@@ -105,6 +105,7 @@ Exit run_cli(std::vector<std::string> arguments, Io& io) {
     add_catalog_commands(app, chosen);
     add_tenant_commands(app, chosen);
     add_run_commands(app, chosen);
+    add_schedule_commands(app, chosen);
     add_host_commands(app, chosen);
 
     std::ranges::reverse(arguments);  // the parser takes them from the back

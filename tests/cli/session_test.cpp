@@ -57,7 +57,8 @@ TEST_CASE("every command's help has an example", "[cli]") {
                                                          {"run", "show"},
                                                          {"run", "cancel"},
                                                          {"run", "trigger-status"},
-                                                         {"run", "follow"}};
+                                                         {"run", "follow"},
+                                                         {"schedule", "explain"}};
     for (std::vector<std::string> command : commands) {
         const std::string last = command.back();
         command.push_back("--help");
