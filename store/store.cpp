@@ -52,6 +52,7 @@ public:
           checkpoint_db_{std::move(checkpoint_db)} {}
 
     void on_broken(std::function<void(const Failure&)> tell) override { *tell_ = std::move(tell); }
+    void checkpoint() override;
     Counts counts() const override { return {operations_, commits_, checkpoints_}; }
 
 protected:
@@ -212,16 +213,20 @@ void SqliteStore::checkpoint_if_due() {
         truncate_at_ = write_db_->wal_pages() + limits::kWalMaxPages;
     } else if (pages >= checkpointed_at_ + limits::kCheckpointPages) {
         checkpointed_at_ = pages;
-        checkpointer_.run([this] {
-            try {
-                checkpoint_db_->checkpoint(SqliteDb::Checkpoint::passive);
-                ++checkpoints_;
-            } catch (const StoreError& error) {
-                log_warning("cannot copy the store's write-ahead log back, ignoring",
-                            {{"error", std::string_view{error.what()}}});
-            }
-        });
+        checkpoint();
     }
+}
+
+void SqliteStore::checkpoint() {
+    checkpointer_.run([this] {
+        try {
+            checkpoint_db_->checkpoint(SqliteDb::Checkpoint::passive);
+            ++checkpoints_;
+        } catch (const StoreError& error) {
+            log_warning("cannot copy the store's write-ahead log back, ignoring",
+                        {{"error", std::string_view{error.what()}}});
+        }
+    });
 }
 
 void SqliteStore::answer_on_loop(Batch batch) {

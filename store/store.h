@@ -61,6 +61,10 @@ public:
     // opened again: from then on every write is refused. Called once, on the loop.
     virtual void on_broken(std::function<void(const Failure&)> tell) = 0;
 
+    // Copies the write-ahead log back, off the path of the commits: pages that were
+    // given back leave the file. It happens by itself when the log has grown.
+    virtual void checkpoint() = 0;
+
     struct Counts {
         std::uint64_t operations = 0;  // that were committed
         std::uint64_t commits = 0;     // that they took

@@ -181,6 +181,7 @@ private:
         }
         dice_.now += std::chrono::seconds{1};
         std::vector<std::string> accepted;
+        bool removed = false;
         Tx tx{*db_, Tx::Mode::write};
         const std::size_t together = 1 + dice_.below(4);
         for (std::size_t i = 0; i < together; ++i) {
@@ -194,9 +195,12 @@ private:
             db_->release_savepoint();
             ++report_.answered[static_cast<std::size_t>(&operation - operations().data())];
             if (operation.name == std::string_view{"accept_trigger"}) accepted.push_back(*done);
+            if (operation.name == std::string_view{"remove_runs"}) removed = true;
         }
         const auto after = fingerprint(*db_);
         in_flight_ = after;
+        // What is being removed may be gone, and may be there.
+        if (removed) promises_.forget_what_is_gone(*db_);
         tx.commit();
         // From here on a client may have been told.
         if (!vfs_.with_disk([](Disk& disk) { return disk.has_power(); }))

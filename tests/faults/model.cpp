@@ -1,5 +1,6 @@
 #include "tests/faults/model.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "store/audit.h"
@@ -88,20 +89,28 @@ std::vector<std::string> broken_rules(Db& db) {
     return broken;
 }
 
-void Promises::take_from(Db& db) {
-    triggers_.clear();
+namespace {
+
+std::set<std::string> triggers_in(Db& db) {
+    std::set<std::string> triggers;
     for (const Row& row : db.query("select id from triggers"))
-        triggers_.insert(row.text(0));
+        triggers.insert(row.text(0));
+    return triggers;
+}
+
+}  // namespace
+
+void Promises::take_from(Db& db) { triggers_ = triggers_in(db); }
+
+void Promises::forget_what_is_gone(Db& db) {
+    const auto there = triggers_in(db);
+    std::erase_if(triggers_, [&](const std::string& trigger) { return !there.contains(trigger); });
 }
 
 std::size_t Promises::lost(Db& db) const {
-    std::set<std::string> there;
-    for (const Row& row : db.query("select id from triggers"))
-        there.insert(row.text(0));
-    std::size_t lost = 0;
-    for (const std::string& trigger : triggers_)
-        if (!there.contains(trigger)) ++lost;
-    return lost;
+    const auto there = triggers_in(db);
+    return static_cast<std::size_t>(std::ranges::count_if(
+        triggers_, [&](const std::string& trigger) { return !there.contains(trigger); }));
 }
 
 }  // namespace berth::test

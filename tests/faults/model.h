@@ -25,8 +25,10 @@ std::vector<std::string> broken_rules(Db& db);
 class Promises {
 public:
     void accepted(std::string trigger) { triggers_.insert(std::move(trigger)); }
-    // Rows may go again when retention says so: what is there now is what is promised.
+    // What is there now is what is promised.
     void take_from(Db& db);
+    // Rows may go again when retention says so.
+    void forget_what_is_gone(Db& db);
     void clear() { triggers_.clear(); }
     std::size_t size() const { return triggers_.size(); }
     // How many are not there.

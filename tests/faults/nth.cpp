@@ -10,6 +10,7 @@
 #include "base/loop/timer.h"
 #include "store/db_sqlite.h"
 #include "store/migrate.h"
+#include "store/settings.h"
 #include "store/store.h"
 #include "tests/faults/model.h"
 #include "tests/faults/vfs.h"
@@ -75,10 +76,12 @@ struct NthFault::Impl {
         load({});
         auto db = connect();
         migrate_or_throw(*db, migrations());
+        if (!install_id(*db, {"uid 0", clock.now()})) throw std::logic_error{"no id"};
         Dice dice{random};
-        work(*db, dice, 60);
-        young = {image(), fingerprint(*db)};
-        work(*db, dice, 1'400);
+        for (const int operations : {60, 100, 300, 500}) {
+            work(*db, dice, operations);
+            bases.push_back({image(), fingerprint(*db)});
+        }
         db->checkpoint(SqliteDb::Checkpoint::passive);
         work(*db, dice, 100);
         after_power_cut = {image(), fingerprint(*db)};
@@ -110,9 +113,9 @@ struct NthFault::Impl {
     std::optional<Wanted> find(const Operation& operation) {
         std::optional<Wanted> found;
         for (int tries = 0; tries < 200; ++tries) {
-            Wanted wanted{tries % 4 == 3 ? &young : &after_orderly_end,
+            Wanted wanted{&bases[static_cast<std::size_t>(tries) % bases.size()],
                           Dice{std::mt19937_64{random()}}};
-            if (tries % 2 == 0) wanted.dice.now += std::chrono::hours{1};
+            if (tries % 3 == 0) wanted.dice.now += std::chrono::hours{1};
             load(wanted.base->image);
             auto db = connect();
             Dice dice = wanted.dice;
@@ -168,7 +171,8 @@ struct NthFault::Impl {
     Loop loop;
     FaultyVfs vfs;
     std::mt19937_64 random;
-    Base young, after_power_cut, after_orderly_end;
+    std::vector<Base> bases;  // of different ages
+    Base after_power_cut, after_orderly_end;
     Disk::Image old_schema;
 };
 

@@ -1,6 +1,7 @@
 // Triggers and runs.
 #include <array>
 
+#include "store/retention.h"
 #include "store/run_connections.h"
 #include "store/runs.h"
 #include "store/shares.h"
@@ -65,10 +66,37 @@ Result<std::string> move_one(Db& db, Dice& dice) {
         move_run(db, run.id, attempt, next[dice.below(next.size())], "test", dice.now, end));
 }
 
+// All but the newest runs are past it, by the dice's clock.
+RetentionCut some_cut(const Dice& dice) {
+    return {dice.now - std::chrono::seconds{60}, dice.now - std::chrono::seconds{30}, {}};
+}
+
+std::vector<ExpiredRun> some_expired(Db& db, Dice& dice) {
+    AgeCursor cursor;
+    return runs_past_age(db, some_cut(dice), cursor, 1 + static_cast<std::int64_t>(dice.below(9)));
+}
+
 }  // namespace
 
 std::vector<Operation> run_operations() {
     return {
+        {"runs_past_age", reads, 1,
+         [](Db& db, Dice& dice) { return answer(some_expired(db, dice)); }},
+        {"runs_past_quota", reads, 1,
+         [](Db& db, Dice&) {
+             TenantId cursor;
+             RetentionPolicy policy;
+             policy.runs_of_tenant = 3;
+             return answer(runs_past_quota(db, policy, cursor, 20));
+         }},
+        {"remove_runs", writes, 2,
+         [](Db& db, Dice& dice) { return answer(remove_runs(db, some_expired(db, dice))); }},
+        {"forget_idempotency_keys", writes, 1,
+         [](Db& db, Dice& dice) { return answer(forget_idempotency_keys(db, some_cut(dice), 5)); }},
+        {"give_pages_back", writes, 2,
+         [](Db& db, Dice& dice) {
+             return answer(give_pages_back(db, 1 + static_cast<std::int64_t>(dice.below(40)), 2));
+         }},
         {"accept_trigger", writes, 24, accept_one},
         {"get_trigger", reads, 1,
          [](Db& db, Dice& dice) {
