@@ -15,7 +15,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/secret.h"
+#include "control/metrics.h"
 #include "model/forms.h"
+#include "model/schedule_forms.h"
 #include "model/values.h"
 
 namespace berth {
@@ -33,6 +35,7 @@ struct IntegrationInput {  // for POST all that is absent has its default
     std::optional<std::string> long_name;
     std::optional<std::vector<IntegrationConnector>> connectors;
     std::optional<NetworkMode> network;
+    std::optional<std::vector<std::string>> egress_names;  // as parse_egress_name gives them
     std::optional<OnLost> on_lost;
     std::optional<std::chrono::seconds> wall_time;
     std::optional<std::uint64_t> memory_bytes;
@@ -84,6 +87,33 @@ struct SyncInput {
 struct TriggerStatus {
     RunId run_id;
     RunState state = RunState::queued;
+};
+
+// Absent members keep what there is.
+struct ScheduleInput {
+    std::optional<std::string> text;  // empty: none
+    std::optional<std::string> zone;
+    std::optional<GapRule> gap;
+    std::optional<OverlapRule> overlap;
+    std::optional<std::chrono::seconds> jitter;
+    std::optional<MissedPolicy> missed;
+    std::optional<std::chrono::seconds> window;
+    std::optional<WhenBusy> when_busy;
+    bool follow_integration = false;  // nothing of its own
+};
+
+struct PolicyInput {
+    ScheduleInput schedule;
+    std::optional<std::vector<std::string>> allowed;
+    std::optional<std::int64_t> most_running, most_waiting, starts_per_minute;
+    std::optional<std::int64_t> tenant_starts_per_minute, retries;
+    std::optional<std::chrono::seconds> retry_first, retry_longest;
+};
+
+struct ScheduleQuery {
+    std::optional<IntegrationId> integration_id;
+    ScheduleId after;
+    std::int64_t limit = 100;
 };
 
 struct DoctorCheck {
@@ -151,8 +181,22 @@ public:
                            Done<TriggerId>) = 0;
     virtual void trigger_status(TriggerId id, Done<TriggerStatus>) = 0;
 
+    virtual void get_schedule(TenantId id, Done<TenantSchedule>) = 0;
+    virtual void set_schedule(Caller who, TenantId id, ScheduleInput input,
+                              Done<TenantSchedule>) = 0;
+    virtual void list_schedules(ScheduleQuery query, Done<std::vector<TenantSchedule>>) = 0;
+    // Newest first, before `before`.
+    virtual void schedule_history(TenantId id, std::optional<Time> before, std::int64_t limit,
+                                  Done<std::vector<SlotView>>) = 0;
+    virtual void schedule_preview(TenantId id, std::int64_t count,
+                                  Done<std::vector<ComingInstant>>) = 0;
+    virtual void get_policy(IntegrationId id, Done<IntegrationPolicy>) = 0;
+    virtual void set_policy(Caller who, IntegrationId id, PolicyInput input,
+                            Done<IntegrationPolicy>) = 0;
+
     virtual void list_runs(RunQuery query, Page page, Done<std::vector<RunView>>) = 0;
     virtual void get_run(RunId id, Done<RunView>) = 0;
+    virtual void run_connections(RunId id, Page page, Done<std::vector<RunConnection>>) = 0;
     virtual void run_events(RunId id, Done<std::vector<RunEvent>>) = 0;
     virtual void cancel_run(Caller who, RunId id, Done<RunView>) = 0;
     // All chunks after `after` that are kept now, in order; `more` is called with each
@@ -165,6 +209,7 @@ public:
 
     virtual std::vector<std::string> waiting_for() = 0;  // empty: ready
     virtual std::vector<DoctorCheck> doctor() = 0;
+    virtual void metrics(Done<std::vector<Metric>>) = 0;
     virtual Time started() = 0;
     // Signs a log link, and checks one: HMAC-SHA256 with a key of this process.
     virtual std::string sign(const std::string& text) = 0;

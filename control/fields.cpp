@@ -1,7 +1,9 @@
 #include "control/fields.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "model/host_name.h"
 #include "model/limits.h"
 
 namespace berth {
@@ -81,6 +83,44 @@ std::optional<std::vector<IntegrationConnector>> Fields::connectors(const char* 
         return {};
     }
     return out;
+}
+
+std::optional<std::vector<std::string>> Fields::texts(const char* name, std::size_t most,
+                                                      std::size_t max_bytes) {
+    const Json* value = find(name);
+    if (value == nullptr) return {};
+    const bool fits = value->is_array() && value->size() <= most &&
+                      std::ranges::all_of(*value, [&](const Json& item) {
+                          return item.is_string() && item.get<std::string>().size() <= max_bytes;
+                      });
+    if (!fits) {
+        wrong(name, "must be a list of at most {} texts of at most {} bytes", most, max_bytes);
+        return {};
+    }
+    return value->get<std::vector<std::string>>();
+}
+
+std::optional<std::vector<std::string>> Fields::egress_names(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return {};
+    if (!value->is_array()) {
+        wrong(name, "must be a list of host names; an empty one allows every public name");
+        return {};
+    }
+    std::vector<std::string> names;
+    for (const Json& item : *value) {
+        auto parsed = parse_egress_name(item.is_string() ? item.get<std::string>() : to_text(item));
+        if (!parsed) {
+            wrong(name, "is wrong: {}", parsed.error().message);
+            return {};
+        }
+        if (std::ranges::find(names, *parsed) == names.end()) names.push_back(std::move(*parsed));
+    }
+    if (names.size() > limits::kEgressNames)
+        wrong(name,
+              "has {} names; at most {} are allowed, and '*.example.com' stands for all below",
+              names.size(), limits::kEgressNames);
+    return names;
 }
 
 void Fields::secrets(const char* name,

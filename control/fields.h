@@ -36,6 +36,10 @@ public:
         return parsed;
     }
     std::optional<std::vector<IntegrationConnector>> connectors(const char* name);
+    // Of names of hosts, at most limits::kEgressNames, each once.
+    std::optional<std::vector<std::string>> egress_names(const char* name);
+    std::optional<std::vector<std::string>> texts(const char* name, std::size_t most,
+                                                  std::size_t max_bytes);
     // A map of field → secret text; handed to `take` one by one, never kept here.
     void secrets(const char* name, const std::function<void(std::string, std::string_view)>& take);
 

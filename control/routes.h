@@ -10,6 +10,7 @@ namespace berth {
 void add_integration_routes(Router& router, Api& api);
 void add_connection_routes(Router& router, Api& api);
 void add_tenant_routes(Router& router, Api& api);
+void add_schedule_routes(Router& router, Api& api);
 void add_run_routes(Router& router, Api& api);
 void add_log_routes(Router& router, Api& api);
 void add_admin_routes(Router& router, Api& api);

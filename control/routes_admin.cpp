@@ -1,4 +1,5 @@
-// Health, readiness, and what the daemons have found of this host.
+// Health, readiness, metrics, and what the daemons have found of this host. The paths
+// that do not begin with /v2 are those that other people's tools ask for.
 #include <nlohmann/json.hpp>
 
 #include "control/answer.h"
@@ -33,6 +34,24 @@ void add_admin_routes(Router& router, Api& api) {
                       {"detail", check.detail},
                       {"cure", check.cure.empty() ? Json(nullptr) : Json(check.cure)}});
              reply.json(200, Json{{"checks", std::move(checks)}});
+         }},
+        {Method::get, "/healthz", Role::administrator, "whether the daemon lives, for probes",
+         [](Request, Reply reply) { reply.text(200, "ok\n"); }},
+        {Method::get, "/readyz", Role::administrator, "whether runs can start, for probes",
+         [&api](Request, Reply reply) {
+             std::string missing;
+             for (const std::string& part : api.waiting_for())
+                 missing += part + "\n";
+             if (missing.empty()) return reply.text(200, "ready\n");
+             reply.header("retry-after", "1");
+             reply.text(503, "waiting for:\n" + missing);
+         }},
+        {Method::get, "/metrics", Role::administrator, "counts and measures, for Prometheus",
+         [&api](Request, Reply reply) {
+             api.metrics([reply = std::move(reply)](Result<std::vector<Metric>> got) mutable {
+                 if (!got) return reply.failed(got.error());
+                 reply.text(200, exposition(*got), kExpositionType);
+             });
          }},
     });
 }

@@ -18,7 +18,8 @@ Result<IntegrationInput> read_integration(const Json& body, Purpose purpose) {
     input.name = fields.text("name", limits::kNameBytes);
     input.long_name = fields.text("long_name", limits::kLongNameBytes);
     input.connectors = fields.connectors("connectors");
-    input.network = fields.word("network", parse_network_mode, "none, host");
+    input.network = fields.word("network", parse_network_mode, "none, egress, host");
+    input.egress_names = fields.egress_names("egress_names");
     input.on_lost = fields.word("on_lost", parse_on_lost, "fail, retry");
     if (const auto seconds = fields.integer("wall_time_seconds", 1,
                                             std::chrono::seconds{limits::kMaxWallTime}.count()))

@@ -34,6 +34,14 @@ void list_of_tenant(Api& api, const Request& request, Reply reply) {
     api.list_runs({*id, {}, {}}, *page, answer_forms<RunView>(std::move(reply)));
 }
 
+void list_connections(Api& api, const Request& request, Reply reply) {
+    auto id = request.id<RunId>("run_id");
+    if (!id) return reply.failed(id.error());
+    auto page = read_page(request, {"id", "date", "port", "sent_bytes", "received_bytes"});
+    if (!page) return reply.failed(page.error());
+    api.run_connections(*id, *page, answer_forms<RunConnection>(std::move(reply)));
+}
+
 void trigger_status(Api& api, const Request& request, Reply reply) {
     const auto id = TriggerId::parse(request.param("trigger_id"));
     if (!id)
@@ -67,6 +75,10 @@ void add_run_routes(Router& router, Api& api) {
              auto id = request.id<RunId>("run_id");
              if (!id) return reply.failed(id.error());
              api.run_events(*id, answer_forms<RunEvent>(std::move(reply)));
+         }},
+        {Method::get, one + "/connections", Role::administrator, "list what a run connected to",
+         [&api](Request request, Reply reply) {
+             list_connections(api, request, std::move(reply));
          }},
         {Method::post, one + "/cancel", Role::administrator, "end a run",
          [&api](Request request, Reply reply) {

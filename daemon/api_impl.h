@@ -1,5 +1,5 @@
 // The API over store, runner and run flow. One class, its operations in files by
-// subject: api_integrations, api_connections, api_tenants, api_runs.
+// subject: api_integrations, api_connections, api_tenants, api_runs, api_host.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,9 @@
 #include "daemon/keys.h"
 #include "daemon/log_hub.h"
 #include "daemon/run_flow.h"
+#include "daemon/schedule_book.h"
 #include "scheduler/engine.h"
+#include "scheduler/schedules.h"
 #include "store/audit.h"
 #include "store/store.h"
 
@@ -31,6 +33,8 @@ public:
         RunFlow& flow;
         RunnerLink& runner;
         Engine& engine;
+        ScheduleEngine& schedules;
+        ScheduleBook& book;
         Worker& work;
     };
     explicit ApiImpl(Parts parts);
@@ -69,8 +73,20 @@ public:
                    Done<TriggerId>) override;
     void trigger_status(TriggerId id, Done<TriggerStatus>) override;
 
+    void get_schedule(TenantId id, Done<TenantSchedule>) override;
+    void set_schedule(Caller who, TenantId id, ScheduleInput input, Done<TenantSchedule>) override;
+    void list_schedules(ScheduleQuery query, Done<std::vector<TenantSchedule>>) override;
+    void schedule_history(TenantId id, std::optional<Time> before, std::int64_t limit,
+                          Done<std::vector<SlotView>>) override;
+    void schedule_preview(TenantId id, std::int64_t count,
+                          Done<std::vector<ComingInstant>>) override;
+    void get_policy(IntegrationId id, Done<IntegrationPolicy>) override;
+    void set_policy(Caller who, IntegrationId id, PolicyInput input,
+                    Done<IntegrationPolicy>) override;
+
     void list_runs(RunQuery query, Page page, Done<std::vector<RunView>>) override;
     void get_run(RunId id, Done<RunView>) override;
+    void run_connections(RunId id, Page page, Done<std::vector<RunConnection>>) override;
     void run_events(RunId id, Done<std::vector<RunEvent>>) override;
     void cancel_run(Caller who, RunId id, Done<RunView>) override;
     void read_log(RunId id, std::uint64_t after, std::function<void(std::vector<LogChunk>)> more,
@@ -80,6 +96,7 @@ public:
 
     std::vector<std::string> waiting_for() override;
     std::vector<DoctorCheck> doctor() override;
+    void metrics(Done<std::vector<Metric>>) override;
     Time started() override { return started_; }
     std::string sign(const std::string& text) override;
     Time now() override { return parts_.clock.now(); }

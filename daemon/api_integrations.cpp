@@ -18,15 +18,10 @@ namespace {
 
 // Puts what was given over what there is.
 Result<void> apply(const IntegrationInput& input, const Config& config, Integration& integration) {
-    if (input.network == NetworkMode::host && !config.allow_host_network)
-        return fail_at(
-            FailureKind::unprocessable, "body.network",
-            "network 'host' gives a script all that this host reaches, so it must be "
-            "allowed first: set 'allow_host_network = yes' in berthd's configuration and "
-            "start it again");
     if (input.name) integration.name = *input.name;
     if (input.long_name) integration.long_name = *input.long_name;
     if (input.network) integration.network = *input.network;
+    if (input.egress_names) integration.egress_names = *input.egress_names;
     if (input.on_lost) integration.on_lost = *input.on_lost;
     if (input.wall_time) integration.wall_time = *input.wall_time;
     if (input.memory_bytes) integration.memory_bytes = *input.memory_bytes;
@@ -43,10 +38,9 @@ Result<void> apply(const IntegrationInput& input, const Config& config, Integrat
         integration.default_release_id = input.default_release_id;
         integration.default_release_channel.reset();
     }
-    if (integration.network == NetworkMode::egress)
-        return fail_at(FailureKind::unprocessable, "body.network",
-                       "network 'egress' is not there in this release of Berth; choose 'none', or "
-                       "'host' for a script that you trust with the host's network");
+    // Asked for now, or had by an integration that gets another name.
+    if (integration.network == NetworkMode::host && (input.network || input.name))
+        return may_use_host_network(granted_to(config.grants, integration.name), integration.name);
     return {};
 }
 
@@ -124,7 +118,6 @@ void ApiImpl::create_integration(Caller who, IntegrationInput input, Done<Integr
         [by = by(who), &config = parts_.config,
          input = std::move(input)](Db& db) -> Result<Integration> {
             Integration wanted;
-            wanted.network = NetworkMode::none;  // until berth-egress is there
             auto applied = apply(input, config, wanted);
             if (!applied) return pass_on(applied);
             if (wanted.long_name.empty()) wanted.long_name = wanted.name;
@@ -147,10 +140,13 @@ void ApiImpl::change_integration(Caller who, IntegrationId id, IntegrationInput 
                  input.connectors.value_or(std::vector<IntegrationConnector>{}))
                 if (auto attached = berth::attach_connector(db, by, id, connector); !attached)
                     return pass_on(attached);
-            return update_integration(db, by, *integration);
+            auto changed = update_integration(db, by, *integration);
+            if (changed && (input.paused || input.archived)) look_at_schedules(db, id, by.now);
+            return changed;
         },
         [this, done = std::move(done)](Result<Integration> changed) mutable {
             if (changed) parts_.engine.kick();  // it may have been paused until now
+            if (changed) parts_.schedules.kick();
             done(std::move(changed));
         });
 }

@@ -1,13 +1,13 @@
-// Triggers, runs and their logs; health.
+// Triggers, runs and their logs.
 #include <utility>
 
 #include "base/crypto.h"
 #include "base/text.h"
 #include "daemon/api_impl.h"
-#include "daemon/doctor.h"
 #include "daemon/run_end.h"
 #include "store/integrations.h"
 #include "store/releases.h"
+#include "store/run_connections.h"
 #include "store/runs.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
@@ -116,6 +116,11 @@ void ApiImpl::run_events(RunId id, Done<std::vector<RunEvent>> done) {
         std::move(done));
 }
 
+void ApiImpl::run_connections(RunId id, Page page, Done<std::vector<RunConnection>> done) {
+    parts_.store.read([id, page](Db& db) { return list_run_connections(db, id, page); },
+                      std::move(done));
+}
+
 void ApiImpl::cancel_run(Caller who, RunId id, Done<RunView> done) {
     parts_.flow.cancel(by(who), id, std::move(done));
 }
@@ -139,20 +144,6 @@ void ApiImpl::follow_log(RunId id, std::uint64_t after, std::shared_ptr<LogFollo
         parts_.hub.begin(handle, *view, parts_.clock.now());
     });
 }
-
-std::vector<std::string> ApiImpl::waiting_for() {
-    std::vector<std::string> missing;
-    const auto& hello = parts_.runner.hello();
-    if (!hello) return {"berth-runner: not connected"};
-    if (hello->root_key_id.empty())
-        missing.push_back("the root key: " + hello->why);
-    else if (!parts_.runner.keys_loaded())
-        missing.push_back("the stored keys");
-    if (!hello->launcher_present) missing.push_back("berth-launcher: not connected");
-    return missing;
-}
-
-std::vector<DoctorCheck> ApiImpl::doctor() { return check_daemons(parts_.runner.hello()); }
 
 std::string ApiImpl::sign(const std::string& text) { return to_hex(hmac_sha256(link_key_, text)); }
 

@@ -14,8 +14,10 @@
 #include "control/routes.h"
 #include "control/server.h"
 #include "daemon/api_impl.h"
+#include "daemon/loop_alarms.h"
 #include "daemon/recovery.h"
 #include "daemon/run_queue.h"
+#include "daemon/schedule_book.h"
 #include "model/limits.h"
 #include "source/archive.h"
 
@@ -36,6 +38,7 @@ public:
         add_integration_routes(router_, api_);
         add_connection_routes(router_, api_);
         add_tenant_routes(router_, api_);
+        add_schedule_routes(router_, api_);
         add_run_routes(router_, api_);
         add_log_routes(router_, api_);
         add_admin_routes(router_, api_);
@@ -65,6 +68,7 @@ private:
         if (stopping_) return;
         server_.emplace(*loop_, clock_, std::move(control_), router_, server_options());
         runner_.connect();
+        schedules_.open();
         log_info("serving", {{"socket", config_.control_socket().string()}});
     }
 
@@ -128,6 +132,7 @@ private:
         if (std::exchange(stopping_, true)) return;
         log_info("stopping", {{"signal", signo}, {"live_runs", flow_.live()}});
         engine_.close();
+        schedules_.close();
         flow_.close();
         if (flow_.live() == 0) return end();
         grace_.start(config_.stop_grace);
@@ -157,6 +162,7 @@ private:
         exit_code_ = 1;
         stopping_ = true;
         engine_.close();
+        schedules_.close();
         flow_.close();
         end();
     }
@@ -168,24 +174,34 @@ private:
     Fd control_;
     LogStore logs_{config_.store_dir() / "logs", *loop_};
     LogHub hub_{logs_};
-    RunnerLink runner_{*loop_,
-                       config_.runner_socket(),
-                       {
-                           [this](const ipc::RunnerHello&) { runner_came(); },
-                           [this](const std::string& why) { runner_went(why); },
-                           [this](const ipc::Started& message) { flow_.started(message); },
-                           [this](ipc::Output message) { flow_.output(std::move(message)); },
-                           [](const ipc::Connection&) {},
-                           [](const ipc::Pool&) {},
-                           [this](const ipc::Ended& message) { flow_.ended(message); },
-                       }};
+    RunnerLink runner_{
+        *loop_,
+        config_.runner_socket(),
+        {
+            [this](const ipc::RunnerHello&) { runner_came(); },
+            [this](const std::string& why) { runner_went(why); },
+            [this](const ipc::Started& message) { flow_.started(message); },
+            [this](ipc::Output message) { flow_.output(std::move(message)); },
+            [this](ipc::Connection message) { flow_.connection(std::move(message)); },
+            [this](const ipc::Ended& message) { flow_.ended(message); },
+        }};
     Keys keys_{*store_, runner_, clock_};
-    RunFlow flow_{{*loop_, clock_, *store_, logs_, hub_, runner_, run_work_, config_.env_name},
+    RunFlow flow_{{*loop_,
+                   clock_,
+                   *store_,
+                   logs_,
+                   hub_,
+                   runner_,
+                   run_work_,
+                   {config_.env_name, config_.grants}},
                   [this](RunId id) { run_ended(id); }};
+    LoopAlarms alarms_{*loop_};
     RunQueue queue_{*store_, clock_};
-    Engine engine_{*loop_, queue_, flow_, config_.max_runs};
-    ApiImpl api_{
-        {*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_, upload_work_}};
+    Engine engine_{alarms_, queue_, flow_, config_.max_runs};
+    ScheduleBook book_{*store_, clock_};
+    ScheduleEngine schedules_{alarms_, clock_, book_, [this] { engine_.kick(); }};
+    ApiImpl api_{{*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_, schedules_,
+                  book_, upload_work_}};
     Router router_;
     std::optional<Server> server_;
     Timer grace_{*loop_, [this] { grace_is_over(); }};

@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "daemon/grants.h"
 
 namespace berth {
 
@@ -21,16 +23,24 @@ struct Config {
     std::uint32_t first_uid = 1879048192;  // of the range the sandboxes' users come from
     int slots = 64;                        // uid pairs in that range: 2 × slots ids
     std::string env_name = "prod";         // PAN_CTX_ENV
-    bool allow_host_network = false;       // runs may be given the host's network
     bool allow_near_runtime = false;       // a runtime of another version than `base` asks for
     std::optional<std::uint32_t> daemon_uid, runner_uid;  // default: users berth, berth-runner
     LogLevel log_level = LogLevel::info;
     std::chrono::seconds stop_grace{10};  // live runs may end by themselves when we are stopped
-    std::filesystem::path cgroup_root;    // a delegated cgroup v2 subtree; empty: none
+
+    // The sandbox. What is not set here the launcher chooses.
+    std::string cgroups = "auto";             // auto, none, or a delegated cgroup v2 folder
+    bool require_cgroup = false;              // no run without limits on it as a whole
+    bool strict_sandbox = false;              // sandbox_profile = strict
+    std::optional<int> pool_size;             // sandboxes kept ready, per class
+    GrantTable grants;                        // grant.INTEGRATION = ...
+    std::vector<std::string> egress_allow;    // addresses and names beyond the public ones
+    std::vector<std::uint16_t> egress_ports;  // empty: the usual ones
 
     std::filesystem::path control_socket() const { return run_dir / "control.sock"; }
     std::filesystem::path runner_socket() const { return run_dir / "runner.sock"; }
     std::filesystem::path launcher_socket() const { return run_dir / "launcher.sock"; }
+    std::filesystem::path egress_socket() const { return run_dir / "egress.sock"; }
     std::filesystem::path store_dir() const { return state_dir / "store"; }
     std::uint32_t first_sandbox_uid() const { return first_uid + 16; }
 };

@@ -10,6 +10,13 @@
 
 namespace berth {
 
-std::vector<DoctorCheck> check_daemons(const std::optional<ipc::RunnerHello>& hello);
+struct DaemonFacts {
+    std::optional<ipc::RunnerHello> hello;  // nothing: the runner is not there
+    std::optional<ipc::Pool> pool;
+    // As they are configured.
+    bool require_cgroup = false;
+    bool strict_sandbox = false;
+};
+std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts);
 
 }  // namespace berth

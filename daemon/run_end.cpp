@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "daemon/run_start.h"
 #include "model/limits.h"
+#include "scheduler/retry.h"
 #include "source/config_schema.h"
 #include "store/integrations.h"
 #include "store/releases.h"
+#include "store/schedules.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
 
@@ -26,6 +29,25 @@ std::string options_in(const Json& printed) {
 // back with nothing run: they do not count.
 std::ptrdiff_t times_started(Db& db, RunId id) {
     return std::ranges::count(list_run_events(db, id), RunState::starting, &RunEvent::state);
+}
+
+// The next attempt of a failed run, later, if its integration wants retries.
+std::optional<Result<RunView>> try_again(Db& db, const Run& run, RunState ended,
+                                         const std::string& why, Time now) {
+    const IntegrationPolicy policy = get_policy(db, run.integration_id);
+    const RetryRule rule{policy.retries, policy.retry_first, policy.retry_longest};
+    if (rule.retries == 0 || !may_become(run.state, RunState::queued)) return {};
+    // Spread by the ids alone: the same run waits the same time wherever it is judged.
+    const auto dice = static_cast<std::uint64_t>(run.id.value) * 0x9e3779b97f4a7c15U +
+                      static_cast<std::uint64_t>(run.attempt);
+    const auto delay = retry_after(rule, ended, times_started(db, run.id), dice);
+    if (!delay) return {};
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*delay).count();
+    auto moved = move_run(db, run.id, run.attempt, RunState::queued,
+                          fmt::format("{}; trying again in {} s", why, seconds), now);
+    if (!moved) return Result<RunView>{pass_on(moved)};
+    put_off(db, run.id, now + *delay);
+    return view_run(db, run.id);
 }
 
 }  // namespace
@@ -61,6 +83,15 @@ Outcome judge(const Outcome& outcome, RunMode mode, const std::string& std_out,
     return outcome;
 }
 
+std::string reason_of(const Outcome& outcome, const std::vector<std::string>& refused_syscalls) {
+    std::string text = describe(outcome);
+    if (refused_syscalls.empty() || end_state(outcome) != RunState::failed_integration) return text;
+    text += "; the sandbox refused: ";
+    for (const std::string& call : refused_syscalls)
+        text += (&call == &refused_syscalls.front() ? "" : ", ") + call;
+    return text;
+}
+
 Result<RunView> view_run(Db& db, RunId id) {
     auto run = get_run(db, id);
     if (!run) return pass_on(run);
@@ -91,13 +122,14 @@ Result<RunView> write_end(Db& db, const Run& run, const Outcome& outcome, RunEnd
         if (!merged) judged = MetadataInvalid{merged.error().message};  // grown past its limit
     }
     const RunState state = end_state(judged);
+    if (auto next = try_again(db, run, state, describe(judged), now)) return std::move(*next);
     // The store could not be told when it began to run, but it has.
     if (run.state == RunState::starting && !may_become(run.state, state)) {
         auto ran = move_run(db, run.id, run.attempt, RunState::running, "noted at its end", now);
         if (!ran) return pass_on(ran);
     }
-    if (!end.reason) end.reason = describe(judged);
-    end.grants = grants_of(*integration);
+    if (!end.reason)
+        end.reason = reason_of(judged, end.refused_syscalls.value_or(std::vector<std::string>{}));
     auto moved = move_run(db, run.id, run.attempt, state, *end.reason, now, end);
     if (!moved) return pass_on(moved);
 

@@ -24,6 +24,10 @@ struct Printed {
 Outcome judge(const Outcome& outcome, RunMode mode, const std::string& std_out,
               const std::string& metadata_schema, Printed& printed);
 
+// What people read of an end: describe(), and for a run that failed by itself which
+// system calls it was refused.
+std::string reason_of(const Outcome& outcome, const std::vector<std::string>& refused_syscalls);
+
 // Writes the end of an attempt and what follows from it, in the caller's
 // transaction: the final state, metadata, options; or, for a lost run whose
 // integration wants it, the next attempt. Thread: store.

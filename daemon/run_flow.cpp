@@ -34,7 +34,10 @@ void RunFlow::proceed(const LivePtr& live) {
         case Stage::preparing: return prepare(live);
         case Stage::giving_back: return give_back(live);
         case Stage::with_runner:
-        case Stage::ended: flush(live); return store_end(live);
+        case Stage::ended:
+            flush(live);
+            keep_connections(live);
+            return store_end(live);
     }
 }
 
@@ -55,22 +58,21 @@ void RunFlow::prepare(const LivePtr& live) {
 // there knows the run by its id: a Live, with its timer, dies on the loop alone.
 void RunFlow::make(RunMaterial material) {
     auto held = std::make_shared<RunMaterial>(std::move(material));
-    parts_.work.run(
-        [this, alive = alive_, &loop = parts_.loop, environment = parts_.environment, held] {
-            auto start = std::make_shared<Result<ipc::Start>>(ipc::Start{});
-            try {
-                *start = make_start(*held, environment);
-            } catch (const std::exception& error) {  // the boundary of this run
-                *start = fail(FailureKind::invalid, "{}", error.what());
-            }
-            loop.post([this, alive, id = held->run.id.value, attempt = held->run.attempt, start] {
-                if (!*alive) return;
-                const LivePtr live = find(id, attempt);
-                if (!live) return;
-                if (!*start) return finish(live, SetupFailed{start->error().message, EINVAL}, {});
-                hand_over(live, std::move(**start));
-            });
+    parts_.work.run([this, alive = alive_, &loop = parts_.loop, settings = parts_.settings, held] {
+        auto start = std::make_shared<Result<PreparedStart>>(PreparedStart{});
+        try {
+            *start = make_start(*held, settings);
+        } catch (const std::exception& error) {  // the boundary of this run
+            *start = fail(FailureKind::invalid, "{}", error.what());
+        }
+        loop.post([this, alive, id = held->run.id.value, attempt = held->run.attempt, start] {
+            if (!*alive) return;
+            const LivePtr live = find(id, attempt);
+            if (!live) return;
+            if (!*start) return finish(live, SetupFailed{start->error().message, EINVAL}, {});
+            hand_over(live, std::move(**start));
         });
+    });
 }
 
 void RunFlow::not_prepared(const LivePtr& live, const Failure& why) {
@@ -79,13 +81,15 @@ void RunFlow::not_prepared(const LivePtr& live, const Failure& why) {
     live->retry.start(kStoreRetry);
 }
 
-void RunFlow::hand_over(const LivePtr& live, ipc::Start start) {
+void RunFlow::hand_over(const LivePtr& live, PreparedStart prepared) {
     if (live->cancelled) return finish(live, Cancelled{}, {});
     if (closed_ || !parts_.runner.ready()) return give_back(live);
-    auto held = std::make_shared<ipc::Start>(std::move(start));
+    auto held = std::make_shared<ipc::Start>(std::move(prepared.start));
+    RunEnd known;
+    known.grants = std::move(prepared.grants);
     parts_.store.write(
-        [run = live->run, now = parts_.clock.now()](Db& db) {
-            return move_run(db, run.id, run.attempt, RunState::starting, "", now);
+        [run = live->run, known, now = parts_.clock.now()](Db& db) {
+            return move_run(db, run.id, run.attempt, RunState::starting, "", now, known);
         },
         [this, live, held, alive = alive_](Result<Run> moved) {
             if (!*alive) return;
@@ -160,7 +164,10 @@ void RunFlow::cancel_waiting(const By& by, RunId id, Done<RunView> done) {
         },
         [this, id, alive = alive_, done = std::move(done)](Result<RunView> view) mutable {
             if (!*alive) return;
-            if (view) parts_.hub.end(*view);
+            if (view) {
+                ++counts_.ended[view->run.state];
+                parts_.hub.end(*view);
+            }
             ended_(id);  // its tenant's other triggers may run now
             done(std::move(view));
         });

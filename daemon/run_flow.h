@@ -32,7 +32,7 @@ public:
         LogHub& hub;
         RunnerLink& runner;
         Worker& work;
-        std::string environment;  // PAN_CTX_ENV
+        RunSettings settings;
     };
     // `ended`: the run is final, or waits again with another attempt.
     RunFlow(Parts parts, std::function<void(RunId)> ended);
@@ -43,6 +43,7 @@ public:
     // What the runner says.
     void started(const ipc::Started& message);
     void output(ipc::Output message);
+    void connection(ipc::Connection message);
     void ended(const ipc::Ended& message);
     // The runner is gone, and every run with it.
     void all_lost(const std::string& why);
@@ -57,6 +58,17 @@ public:
 
     std::size_t live() const { return live_.size(); }
 
+    // Since this process began, for /metrics.
+    struct Counts {
+        std::uint64_t started_warm = 0;
+        std::uint64_t started_cold = 0;
+        std::map<RunState, std::uint64_t> ended;  // by final state
+        std::uint64_t output_bytes = 0;
+        std::uint64_t connections = 0;
+        std::uint64_t refused_connections = 0;
+    };
+    const Counts& counts() const { return counts_; }
+
 private:
     enum class Stage;
     struct Live;
@@ -66,12 +78,13 @@ private:
     void proceed(const LivePtr& live);
     void prepare(const LivePtr& live);
     void make(RunMaterial material);
-    void hand_over(const LivePtr& live, ipc::Start start);
+    void hand_over(const LivePtr& live, PreparedStart prepared);
     void send(const LivePtr& live, const ipc::Start& start);
     void give_back(const LivePtr& live);
     void not_prepared(const LivePtr& live, const Failure& why);
     void cancel_waiting(const By& by, RunId run, Done<RunView> done);
     void flush(const LivePtr& live);
+    void keep_connections(const LivePtr& live);
     void finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end);
     void store_end(const LivePtr& live);
     void let_go(const LivePtr& live, const RunView& view);
@@ -80,6 +93,7 @@ private:
     Parts parts_;
     std::function<void(RunId)> ended_;
     std::map<RunId, LivePtr> live_;
+    Counts counts_;
     std::size_t unstored_bytes_ = 0;  // of output that the log store has not confirmed
     bool throttled_ = false;
     bool closed_ = false;

@@ -5,12 +5,14 @@
 #include "daemon/run_end.h"
 #include "daemon/run_flow_live.h"
 #include "model/limits.h"
+#include "store/run_connections.h"
 
 namespace berth {
 
 void RunFlow::started(const ipc::Started& message) {
     const LivePtr live = find(message.run_id, message.attempt);
     if (!live) return;
+    ++(message.warm ? counts_.started_warm : counts_.started_cold);
     RunEnd known;
     known.warm = message.warm;
     parts_.store.write(
@@ -41,6 +43,7 @@ void RunFlow::output(ipc::Output message) {
     chunk.bytes = std::move(message.bytes);
     parts_.hub.publish(chunk);
     unstored_bytes_ += chunk.bytes.size();
+    counts_.output_bytes += chunk.bytes.size();
     live->unsent.push_back(std::move(chunk));
     throttle();
     if (live->storing == 0) flush(live);  // else with what the next confirmation finds
@@ -68,6 +71,51 @@ void RunFlow::flush(const LivePtr& live) {
         flush(live);
         store_end(live);
     });
+}
+
+void RunFlow::connection(ipc::Connection message) {
+    const LivePtr live = find(message.run_id, message.attempt);
+    if (!live) return;
+    ++(message.refused.empty() ? counts_.connections : counts_.refused_connections);
+    // berth-egress has its own limit; this is ours.
+    if (live->connections_seen++ >= limits::kRunConnections) return;
+    RunConnection connection;
+    connection.run_id = live->run.id;
+    connection.attempt = message.attempt;
+    connection.time = time_from_micros(message.time_us);
+    connection.name = std::move(message.name);
+    connection.address = std::move(message.address);
+    connection.port = static_cast<std::uint16_t>(message.port);
+    connection.sent_bytes = message.sent_bytes;
+    connection.received_bytes = message.received_bytes;
+    connection.refused = std::move(message.refused);
+    live->connections.push_back(std::move(connection));
+    keep_connections(live);
+}
+
+// In batches: what comes while one is being written goes with the next.
+void RunFlow::keep_connections(const LivePtr& live) {
+    if (live->connections.empty() || live->keeping_connections) return;
+    live->keeping_connections = true;
+    auto batch =
+        std::make_shared<const std::vector<RunConnection>>(std::exchange(live->connections, {}));
+    parts_.store.write(
+        [id = live->run.id, attempt = live->run.attempt, batch](Db& db) {
+            return add_run_connections(db, id, attempt, *batch);
+        },
+        [this, live, batch, alive = alive_](Result<std::int64_t> kept) {
+            if (!*alive) return;
+            live->keeping_connections = false;
+            if (!kept && heals(kept.error())) {
+                live->connections.insert(live->connections.begin(), batch->begin(), batch->end());
+                return live->retry.start(kStoreRetry);
+            }
+            if (!kept)
+                log_warning("cannot record the connections of a run, ignoring",
+                            {{"run", live->run.id.str()}, {"reason", kept.error().message}});
+            keep_connections(live);
+            store_end(live);
+        });
 }
 
 void RunFlow::throttle() {
@@ -110,11 +158,11 @@ void RunFlow::finish(const LivePtr& live, const Outcome& outcome, const RunEnd& 
     store_end(live);
 }
 
-// The end is written when all output is stored: who sees a final state finds the
-// whole log.
+// The end is written when all output and all connections are stored: who sees a final
+// state finds the whole record.
 void RunFlow::store_end(const LivePtr& live) {
     if (live->stage != Stage::ended || live->writing_end || live->storing > 0 ||
-        !live->unsent.empty())
+        !live->unsent.empty() || live->keeping_connections || !live->connections.empty())
         return;
     live->writing_end = true;
     parts_.store.write(
@@ -139,6 +187,7 @@ void RunFlow::store_end(const LivePtr& live) {
 
 void RunFlow::let_go(const LivePtr& live, const RunView& view) {
     live_.erase(live->run.id);
+    if (is_final(view.run.state)) ++counts_.ended[view.run.state];
     log_info("run ended", {{"run", view.run.id.str()},
                            {"tenant", view.run.tenant_id.str()},
                            {"state", to_string(view.run.state)},

@@ -30,11 +30,14 @@ struct RunFlow::Live {
         : run{std::move(r)}, retry{loop, std::move(on_retry)} {}
     Run run;
     Stage stage = Stage::preparing;
-    std::optional<By> cancelled;   // by whom
-    bool stopping = false;         // the daemon is being stopped
-    std::vector<LogChunk> unsent;  // printed, not with the log store yet
-    std::size_t storing = 0;       // appends the log store has not confirmed
-    Outcome outcome;               // of Stage::ended
+    std::optional<By> cancelled;             // by whom
+    bool stopping = false;                   // the daemon is being stopped
+    std::vector<LogChunk> unsent;            // printed, not with the log store yet
+    std::size_t storing = 0;                 // appends the log store has not confirmed
+    std::vector<RunConnection> connections;  // it made, not with the store yet
+    std::size_t connections_seen = 0;
+    bool keeping_connections = false;
+    Outcome outcome;  // of Stage::ended
     RunEnd end;
     Time ended_at{};
     bool writing_end = false;

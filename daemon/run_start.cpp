@@ -37,6 +37,42 @@ Result<ipc::FieldRef> identity(const RunMaterial& material, const RunSecret& sec
     return ipc::FieldRef{to_ipc(own), secret.connector_id.value, secret.field, secret.version};
 }
 
+ipc::Network to_ipc(NetworkMode mode) {
+    switch (mode) {
+        case NetworkMode::none: return ipc::Network::none;
+        case NetworkMode::egress: return ipc::Network::egress;
+        case NetworkMode::host: return ipc::Network::host;
+    }
+    std::abort();
+}
+
+// The weakenings that the run gets, in words. What the configuration has taken back
+// since the integration was made is refused here, and by the launcher.
+Result<std::vector<std::string>> set_network_and_grants(ipc::Start& start,
+                                                        const Integration& integration,
+                                                        const GrantTable& table) {
+    const Granted& granted = granted_to(table, integration.name);
+    std::vector<std::string> words;
+    start.network = static_cast<std::uint32_t>(to_ipc(integration.network));
+    if (integration.network == NetworkMode::egress) start.egress_names = integration.egress_names;
+    if (integration.network == NetworkMode::host) {
+        if (auto may = may_use_host_network(granted, integration.name); !may) return pass_on(may);
+        start.grants |= ipc::grant_host_network;
+        words.emplace_back("host_network");
+    }
+    if (!granted.writable_path.empty()) {
+        start.grants |= ipc::grant_writable_path;
+        start.writable_path = folder_name(granted.writable_path);
+        words.push_back("writable_path:" + granted.writable_path.string());
+    }
+    if (!granted.extra_syscalls.empty()) {
+        start.grants |= ipc::grant_extra_syscalls;
+        start.extra_syscalls = syscalls_name(granted.extra_syscalls);
+        words.push_back("extra_syscalls:" + join_calls(granted.extra_syscalls));
+    }
+    return words;
+}
+
 }  // namespace
 
 Result<RunMaterial> gather(Db& db, RunId id, Time now) {
@@ -74,7 +110,7 @@ Result<RunMaterial> gather(Db& db, RunId id, Time now) {
     return material;
 }
 
-Result<ipc::Start> make_start(const RunMaterial& material, const std::string& environment) {
+Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings& settings) {
     RunEnvInput input;
     input.integration = material.integration;
     input.tenant = material.tenant;
@@ -82,7 +118,7 @@ Result<ipc::Start> make_start(const RunMaterial& material, const std::string& en
     input.triggers = material.triggers;
     input.last_run = material.last_run;
     input.last_successful_run = material.last_successful_run;
-    input.environment = environment;
+    input.environment = settings.environment;
     const auto schema = material.release.config_schema.empty()
                             ? Json::object()
                             : Json::parse(material.release.config_schema);
@@ -93,7 +129,8 @@ Result<ipc::Start> make_start(const RunMaterial& material, const std::string& en
     auto env = make_run_env(input);
     if (!env) return pass_on(env);
 
-    ipc::Start start;
+    PreparedStart prepared;
+    ipc::Start& start = prepared.start;
     start.run_id = material.run.id.value;
     start.attempt = material.run.attempt;
     // bash, since dash drops variables whose names have a hyphen (contract 3.2).
@@ -116,17 +153,12 @@ Result<ipc::Start> make_start(const RunMaterial& material, const std::string& en
     start.runtime =
         material.release.runtime.substr(0, material.release.runtime.find_first_of(" :"));
     start.release = material.release.content_hash;
-    if (material.integration.network == NetworkMode::host) {
-        start.network = static_cast<std::uint32_t>(ipc::Network::host);
-        start.grants |= ipc::grant_host_network;
-    }
     start.memory_bytes = material.integration.memory_bytes;
     start.wall_time_s = material.integration.wall_time.count();
-    return start;
-}
-
-std::string grants_of(const Integration& integration) {
-    return integration.network == NetworkMode::host ? R"(["host_network"])" : "[]";
+    auto grants = set_network_and_grants(start, material.integration, settings.grants);
+    if (!grants) return pass_on(grants);
+    prepared.grants = list_text(*grants);
+    return prepared;
 }
 
 }  // namespace berth

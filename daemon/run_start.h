@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "daemon/grants.h"
 #include "model/values.h"
 #include "sandbox/ipc/messages.h"
 #include "store/db.h"
@@ -30,10 +31,20 @@ struct RunMaterial {
 // Reads it, and writes the `secret.use` audit row. Thread: store.
 Result<RunMaterial> gather(Db& db, RunId run, Time now);
 
-// Pure. The refusal names the setting that no environment can hold.
-Result<ipc::Start> make_start(const RunMaterial& material, const std::string& environment);
+// What the configuration has a say in.
+struct RunSettings {
+    std::string environment;  // PAN_CTX_ENV
+    GrantTable grants;
+};
 
-// The weakenings of its sandbox, for the run's record: a JSON array of words.
-std::string grants_of(const Integration& integration);
+// A start, and the weakenings of its sandbox for the run's record: a JSON array of words.
+struct PreparedStart {
+    ipc::Start start;
+    std::string grants;
+};
+
+// Pure. The refusal names the setting that no environment can hold, or the grant that
+// is missing.
+Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings& settings);
 
 }  // namespace berth

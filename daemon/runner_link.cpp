@@ -64,6 +64,7 @@ void RunnerLink::lost(std::string why) {
     log_error("the connection to berth-runner has ended", {{"reason", why}});
     last_why_ = std::move(why);
     hello_.reset();
+    pool_.reset();
     keys_loaded_ = keys_fresh_ = false;
     // The channel is calling us: it dies on a later turn.
     loop_.later([channel = std::shared_ptr<ipc::Channel>{std::move(channel_)}] {});
@@ -177,7 +178,7 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
                 payload, [this](ipc::Connection m) { events_.on_connection(std::move(m)); });
             break;
         case pool:
-            good = with<ipc::Pool>(payload, [this](const ipc::Pool& m) { events_.on_pool(m); });
+            good = with<ipc::Pool>(payload, [this](const ipc::Pool& m) { pool_ = m; });
             break;
         case ended:
             good =

@@ -28,7 +28,6 @@ public:
         std::function<void(ipc::Started)> on_started;
         std::function<void(ipc::Output)> on_output;
         std::function<void(ipc::Connection)> on_connection;
-        std::function<void(const ipc::Pool&)> on_pool;
         std::function<void(ipc::Ended)> on_ended;
     };
     RunnerLink(Loop& loop, std::filesystem::path socket, Events events);
@@ -57,6 +56,8 @@ public:
 
     // What the runner last said of itself, while it is there.
     const std::optional<ipc::RunnerHello>& hello() const { return hello_; }
+    // How its warm pool does; nothing until it has told.
+    const std::optional<ipc::Pool>& pool() const { return pool_; }
 
 private:
     void on_message(ipc::MessageType type, std::string_view payload);
@@ -68,6 +69,7 @@ private:
     Events events_;
     std::unique_ptr<ipc::Channel> channel_;
     std::optional<ipc::RunnerHello> hello_;
+    std::optional<ipc::Pool> pool_;
     std::string last_why_ = "not connected yet";
     std::uint64_t next_request_ = 1;
     Callback<void(Result<ipc::KeysLoaded>)> loading_;

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <memory>
 
 #include "base/clock.h"
@@ -20,6 +21,7 @@
 #include "base/loop/signals.h"
 #include "base/loop/stream.h"
 #include "base/loop/timer.h"
+#include "daemon/command_lines.h"
 
 namespace berth {
 namespace {
@@ -135,12 +137,19 @@ std::filesystem::path program(const char* name) {
 }  // namespace
 
 DaemonIds choose_ids(const Config& config) {
-    if (::geteuid() != 0) return {::geteuid(), ::getegid(), ::geteuid(), ::getegid()};
+    if (::geteuid() != 0)
+        return {::geteuid(), ::getegid(), ::geteuid(), ::getegid(), ::geteuid(), ::getegid()};
     const auto daemon = user_named("berth").value_or(std::pair{config.first_uid, config.first_uid});
     const auto runner =
         user_named("berth-runner").value_or(std::pair{config.first_uid + 1, config.first_uid + 1});
-    return {config.daemon_uid.value_or(daemon.first), config.daemon_uid.value_or(daemon.second),
-            config.runner_uid.value_or(runner.first), config.runner_uid.value_or(runner.second)};
+    const auto egress =
+        user_named("berth-egress").value_or(std::pair{config.first_uid + 2, config.first_uid + 2});
+    return {config.daemon_uid.value_or(daemon.first),
+            config.daemon_uid.value_or(daemon.second),
+            config.runner_uid.value_or(runner.first),
+            config.runner_uid.value_or(runner.second),
+            egress.first,
+            egress.second};
 }
 
 void prepare_folders(const Config& config, const DaemonIds& ids) {
@@ -157,7 +166,7 @@ void prepare_folders(const Config& config, const DaemonIds& ids) {
 int supervise(const Config& config, const std::filesystem::path& config_file) {
     const DaemonIds ids = choose_ids(config);
     prepare_folders(config, ids);
-    // Control: anybody may connect, the peer's credentials decide. The other two:
+    // Control: anybody may connect, the peer's credentials decide. The others:
     // only the one program that speaks there.
     const Fd control =
         listen_for(config.control_socket(), 0666, ids.daemon_uid, ids.daemon_gid, SOCK_STREAM);
@@ -165,6 +174,9 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
         listen_for(config.runner_socket(), 0600, ids.daemon_uid, ids.daemon_gid, SOCK_SEQPACKET);
     const Fd launcher =
         listen_for(config.launcher_socket(), 0600, ids.runner_uid, ids.runner_gid, SOCK_SEQPACKET);
+
+    const Fd egress =
+        listen_for(config.egress_socket(), 0600, ids.runner_uid, ids.runner_gid, SOCK_SEQPACKET);
 
     Loop loop;
     const SystemClock clock;
@@ -182,12 +194,7 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
                              text(config.first_sandbox_uid()),
                              "--slots",
                              text(config.slots)};
-    // On the launcher's own command line: a berthd that was taken over cannot ask for it.
-    if (config.allow_host_network) launcher_options.argv.emplace_back("--allow-host-network");
-    if (!config.cgroup_root.empty()) {
-        launcher_options.argv.emplace_back("--cgroup-root");
-        launcher_options.argv.push_back(config.cgroup_root.string());
-    }
+    std::ranges::copy(launcher_policy(config), std::back_inserter(launcher_options.argv));
     launcher_options.env = env;
     launcher_options.fds = {{launcher.get(), kListenFd}};
 
@@ -202,9 +209,18 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
                            "--daemon-uid",
                            text(ids.daemon_uid),
                            "--launcher-socket",
-                           config.launcher_socket().string()};
+                           config.launcher_socket().string(),
+                           "--egress-socket",
+                           config.egress_socket().string()};
     runner_options.env = env;
     runner_options.fds = {{runner.get(), kListenFd}};
+
+    ChildOptions egress_options;
+    egress_options.argv = {program("berth-egress").string(), "--listen-fd", text(kListenFd),
+                           "--runner-uid", text(ids.runner_uid)};
+    std::ranges::copy(egress_policy(config), std::back_inserter(egress_options.argv));
+    egress_options.env = env;
+    egress_options.fds = {{egress.get(), kListenFd}};
 
     ChildOptions daemon_options;
     // By descriptor: its user may not be allowed to walk to the file.
@@ -219,15 +235,20 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
         runner_options.uid = ids.runner_uid;
         runner_options.gid = ids.runner_gid;
         runner_options.drop_capabilities = true;
+        egress_options.uid = ids.egress_uid;
+        egress_options.gid = ids.egress_gid;
+        egress_options.drop_capabilities = true;
         daemon_options.uid = ids.daemon_uid;
         daemon_options.gid = ids.daemon_gid;
         daemon_options.drop_capabilities = true;
     }
 
     Kept launcher_program{loop, clock, "berth-launcher", std::move(launcher_options)};
+    Kept egress_program{loop, clock, "berth-egress", std::move(egress_options)};
     Kept runner_program{loop, clock, "berth-runner", std::move(runner_options)};
     Kept daemon_program{loop, clock, "berthd", std::move(daemon_options)};
     launcher_program.start();
+    egress_program.start();
     runner_program.start();
     daemon_program.start();
 
@@ -245,7 +266,9 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
                               if (std::exchange(stopping, true)) return;
                               end(daemon_program, config.stop_grace + kStopTime, [&] {
                                   end(runner_program, kStopTime, [&] {
-                                      end(launcher_program, kStopTime, [&] { loop.stop(); });
+                                      end(egress_program, kStopTime, [&] {
+                                          end(launcher_program, kStopTime, [&] { loop.stop(); });
+                                      });
                                   });
                               });
                           }};
@@ -253,6 +276,7 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     ::unlink(config.control_socket().c_str());
     ::unlink(config.runner_socket().c_str());
     ::unlink(config.launcher_socket().c_str());
+    ::unlink(config.egress_socket().c_str());
     return 0;
 }
 

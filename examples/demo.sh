@@ -100,6 +100,7 @@ stop() {
 # --- the steps
 
 start_all() {
+    local port
     if find_folder && is_running berthd && is_running partner && berth health >/dev/null 2>&1; then
         say "the demo of before is still running in $dir"
         return
@@ -111,23 +112,26 @@ start_all() {
     mkdir -p .cache
     printf '%s\n' "$dir" >"$pointer"
 
-    say "a Berth of its own in $dir"
-    # Not run where they were built: the daemons' users may not be able to look in there.
-    install -D -m 755 -t "$dir/bin" "$built"/berth "$built"/berthd "$built"/berth-{runner,launcher}
-    try berth init --state-dir "$dir/state" --run-dir "$dir/run" --config "$dir/berth.conf" \
-        --daemon-uid $daemon_uid --runner-uid $runner_uid
-    # The demo runs examples on whatever Python and Node the host has.
-    set_config allow_near_runtime yes
-    # The partner APIs of the example listen on this host's loopback.
-    set_config allow_host_network yes
-    launch berthd "$dir/bin/berthd" --all --config "$dir/berth.conf"
-    wait_for berthd 30 berth health
-    try berth health
-
     say 'two partner APIs on loopback: a shop for each tenant, one CRM'
     launch partner examples/partner-api/server.py --shop acme --shop zeta --info "$dir/partner.json"
     wait_for partner 30 test -s "$dir/partner.json"
     value "d['url']" <"$dir/partner.json"
+    port=$(value "d['url'].rsplit(':', 1)[1]" <"$dir/partner.json")
+
+    say "a Berth of its own in $dir"
+    # Not run where they were built: the daemons' users may not be able to look in there.
+    install -D -m 755 -t "$dir/bin" "$built"/berth "$built"/berthd "$built"/berth-{runner,launcher,egress}
+    try berth init --state-dir "$dir/state" --run-dir "$dir/run" --config "$dir/berth.conf" \
+        --daemon-uid $daemon_uid --runner-uid $runner_uid
+    # The demo runs examples on whatever Python and Node the host has.
+    set_config allow_near_runtime yes
+    # Scripts reach public addresses only. The partner APIs of the example listen on this
+    # host's loopback, on a port of their own: exactly that is allowed.
+    set_config egress_allow "127.0.0.1:$port"
+    set_config egress_ports "22, 80, 443, $port"
+    launch berthd "$dir/bin/berthd" --all --config "$dir/berth.conf"
+    wait_for berthd 30 berth health
+    try berth health
 }
 
 set_config() { # KEY VALUE
@@ -157,7 +161,7 @@ register() {
     say 'four integrations, from the folders in examples/'
     integration heartbeat --network none
     integration inventory-report --network none
-    integration shop-to-crm --network host --connector shop --global-connector crm
+    integration shop-to-crm --connector shop --global-connector crm
     integration misbehave --network none --connector drill --wall-time 3
 
     say 'their tenants'

@@ -49,6 +49,35 @@ TEST_CASE("a wrong setting is refused with its file, its line and its name", "[d
              {"log_level = loud", "c:1: 'log_level' must be error, warning or info"},
              {"allow_near_runtime = perhaps", "c:1: 'allow_near_runtime' must be true or false"},
              {"env_name =", "c:1: 'env_name' must be a short word"},
+             {"cgroups = here", "c:1: 'cgroups' must be auto, none or the absolute path"},
+             {"cgroup_root = /sys/fs/cgroup/x", "c:1: 'cgroup_root' is called 'cgroups' now"},
+             {"allow_host_network = yes",
+              "c:1: 'allow_host_network' is a grant now: write 'grant.INTEGRATION = host_network'"},
+             {"sandbox_profile = tight", "c:1: 'sandbox_profile' must be default or strict"},
+             {"pool_size = -1", "c:1: 'pool_size' must be auto, or a number from 0"},
+             {"pool_size = 5000", "c:1: 'pool_size' must be auto, or a number from 0"},
+             {"egress_allow =", "c:1: 'egress_allow' has ''"},
+             {"egress_allow = a b", "c:1: 'egress_allow' has 'a b'; an entry is a name"},
+             {"egress_allow = --allow", "c:1: 'egress_allow' has '--allow'"},
+             {"egress_ports = 80,http", "c:1: 'egress_ports' must be at most 16 ports"},
+             {"egress_ports = 80,80", "c:1: 'egress_ports' has 80 twice"},
+             {"egress_ports = 65536", "c:1: 'egress_ports' must be"},
+             {"grant. = host_network", "c:1: 'grant.' names no integration"},
+             {"grant.Shop = host_network", "c:1: 'grant.Shop' names no integration"},
+             {"grant.a = everything", "c:1: 'grant.a' has 'everything'; a grant is host_network"},
+             {"grant.a =", "c:1: 'grant.a' has ''"},
+             {"grant.a = writable_path:srv", "c:1: 'grant.a' has 'writable_path:srv', which is no"},
+             {"grant.a = writable_path:/", "c:1: 'grant.a' has 'writable_path:/'"},
+             {"grant.a = writable_path:/srv/../", "c:1: 'grant.a' has 'writable_path:/srv/../'"},
+             {"grant.a = writable_path:/a, writable_path:/b", "c:1: 'grant.a' gives two writable"},
+             {"grant.a = extra_syscalls:", "c:1: 'grant.a' has '' among extra_syscalls"},
+             {"grant.a = extra_syscalls:bpf+Mount", "c:1: 'grant.a' has 'Mount' among"},
+             {"grant.a = host_network\ngrant.a = host_network", "c:2: 'grant.a' is set in line 1"},
+             {"grant.a = writable_path:/var/lib/berth/keys",
+              "c: grant.a has the writable path '/var/lib/berth/keys', which holds or lies in "
+              "Berth's own folder '/var/lib/berth'"},
+             {"state_dir = /srv/berth\ngrant.a = writable_path:/srv",
+              "c: grant.a has the writable"},
              {"max_runs = 65", "c: slots (64) must not be below max_runs (65)"}}) {
         const auto parsed = parse_config(text, "c");
         INFO(text);
@@ -56,6 +85,46 @@ TEST_CASE("a wrong setting is refused with its file, its line and its name", "[d
         CHECK(parsed.error().kind == FailureKind::invalid);
         CHECK_THAT(parsed.error().message, Catch::StartsWith(says));
     }
+}
+
+TEST_CASE("the sandbox's settings are read from their words", "[daemon]") {
+    const auto plain = parse_config("", "c");
+    REQUIRE(plain);
+    CHECK(plain->cgroups == "auto");
+    CHECK_FALSE(plain->require_cgroup);
+    CHECK_FALSE(plain->strict_sandbox);
+    CHECK_FALSE(plain->pool_size);
+    CHECK(plain->grants.empty());
+    CHECK(plain->egress_allow.empty());
+    CHECK(plain->egress_ports.empty());
+
+    const auto full = parse_config(
+        "cgroups = /sys/fs/cgroup/berth\nrequire_cgroup = yes\nsandbox_profile = strict\n"
+        "pool_size = 0\negress_allow = db.internal:5432, 10.0.0.0/8\n"
+        "egress_allow = [fd00::1]:80\negress_ports = 443, 5432\n",
+        "c");
+    REQUIRE(full);
+    CHECK(full->cgroups == "/sys/fs/cgroup/berth");
+    CHECK(full->require_cgroup);
+    CHECK(full->strict_sandbox);
+    CHECK(full->pool_size == 0);
+    CHECK(full->egress_allow ==
+          std::vector<std::string>{"db.internal:5432", "10.0.0.0/8", "[fd00::1]:80"});
+    CHECK(full->egress_ports == std::vector<std::uint16_t>{443, 5432});
+}
+
+TEST_CASE("grants are for the integration that the line names", "[daemon]") {
+    const auto config = parse_config(
+        "grant.shop = host_network\n"
+        "grant.db-export = writable_path:/srv/x/, extra_syscalls:perf_event_open+bpf+bpf\n"
+        "grant.* = extra_syscalls:bpf\n",
+        "c");
+    REQUIRE(config);
+    CHECK(granted_to(config->grants, "shop") == Granted{true, "", {}});
+    CHECK(granted_to(config->grants, "db-export") ==
+          Granted{false, "/srv/x", {"bpf", "perf_event_open"}});
+    CHECK(granted_to(config->grants, "other") == Granted{false, "", {"bpf"}});
+    CHECK(granted_to({}, "other") == Granted{});
 }
 
 TEST_CASE("a file that is not there is refused with the command that makes one", "[daemon]") {

@@ -22,10 +22,14 @@ ipc::RunnerHello complete() {
     hello.secret_memory_locked = true;
     hello.launcher_present = true;
     hello.protections = ~0U;
+    hello.landlock_abi = 3;
+    hello.egress_present = true;
     hello.slots = 4;
     hello.first_uid = 1000;
     return hello;
 }
+
+const ipc::Pool kPool{8, 13, 90, 10, 200, 300'000};
 
 }  // namespace
 
@@ -39,8 +43,8 @@ TEST_CASE("without a runner there is one check, and it is needed", "[daemon]") {
 }
 
 TEST_CASE("a host with everything needs no cure", "[daemon]") {
-    const auto checks = check_daemons(complete());
-    CHECK(checks.size() == 14);
+    const auto checks = check_daemons({complete(), kPool, false, true});
+    CHECK(checks.size() == 18);
     for (const auto& check : checks) {
         INFO(check.name);
         CHECK(check.ok);
@@ -48,6 +52,13 @@ TEST_CASE("a host with everything needs no cure", "[daemon]") {
         CHECK_FALSE(check.detail.empty());
     }
     CHECK(named(checks, "root key").detail == "loaded, id 1111111111111111");
+    CHECK(named(checks, "Landlock").detail == "ABI 3, a second fence around the file system");
+    CHECK(named(checks, "cgroups").detail ==
+          "version 2: a group for each run, killed as one; I/O limited");
+    CHECK(named(checks, "sandbox profile").detail == "strict");
+    CHECK(named(checks, "warm pool").detail ==
+          "8 wanted of each class, 13 ready now; 90 runs found one, 10 did not; 1.5 ms to build "
+          "one");
     CHECK(named(checks, "berth-launcher").detail ==
           "connected, 4 sandboxes at once, host users 1000 to 1007");
 }
@@ -56,7 +67,7 @@ TEST_CASE("each missing layer has its own check and its cure", "[daemon]") {
     auto hello = complete();
     hello.protections &= ~(ipc::protection_landlock | ipc::protection_seccomp);
     hello.secret_memory_locked = false;
-    const auto checks = check_daemons(hello);
+    const auto checks = check_daemons({.hello = hello, .pool = {}});
     CHECK(std::ranges::count(checks, false, &DoctorCheck::ok) == 3);
     CHECK_FALSE(named(checks, "Landlock").needed);
     CHECK(named(checks, "system call filter").needed);
@@ -67,8 +78,59 @@ TEST_CASE("each missing layer has its own check and its cure", "[daemon]") {
 TEST_CASE("without root key or launcher the runner's own words say why", "[daemon]") {
     ipc::RunnerHello hello;
     hello.why = "there is no root key at '/k'";
-    const auto checks = check_daemons(hello);
+    const auto checks = check_daemons({.hello = hello, .pool = {}});
     CHECK(named(checks, "root key").detail == "there is no root key at '/k'");
     CHECK_FALSE(named(checks, "berth-launcher").ok);
-    CHECK(checks.size() == 4);  // of layers nothing is known
+    CHECK(checks.size() == 5);  // of layers nothing is known
+}
+
+TEST_CASE("without a cgroup it is said what that means, and what to do", "[daemon]") {
+    auto hello = complete();
+    hello.protections &= ~(ipc::protection_cgroup_v2 | ipc::protection_cgroup_v1 |
+                           ipc::protection_cgroup_memory | ipc::protection_cgroup_pids);
+    const auto checks = check_daemons({.hello = hello, .pool = {}});
+    const auto& cgroups = named(checks, "cgroups");
+    CHECK_FALSE(cgroups.ok);
+    CHECK_FALSE(cgroups.needed);
+    CHECK_THAT(cgroups.detail, Catch::StartsWith("none: limits are each process's own (rlimits)"));
+    CHECK_THAT(cgroups.cure, Catch::Contains("Delegate=yes"));
+    hello.protections |= ipc::protection_cgroup_v1;
+    CHECK_THAT(named(check_daemons({.hello = hello, .pool = {}}), "cgroups").detail,
+               Catch::StartsWith("version 1: "));
+}
+
+TEST_CASE("a launcher that refuses to start for want of a cgroup is explained", "[daemon]") {
+    auto hello = complete();
+    hello.launcher_present = false;
+    const auto with = check_daemons({.hello = hello, .pool = {}, .require_cgroup = true});
+    CHECK_THAT(named(with, "berth-launcher").cure, Catch::Contains("'require_cgroup'"));
+    const auto without = check_daemons({.hello = hello, .pool = {}});
+    CHECK_THAT(named(without, "berth-launcher").cure, !Catch::Contains("require_cgroup"));
+}
+
+TEST_CASE("without berth-egress only runs with network egress are held up", "[daemon]") {
+    auto hello = complete();
+    hello.egress_present = false;
+    const auto checks = check_daemons({.hello = hello, .pool = {}});
+    const auto& egress = named(checks, "berth-egress");
+    CHECK_FALSE(egress.ok);
+    CHECK_FALSE(egress.needed);
+    CHECK(egress.detail == "not connected: runs with network 'egress' cannot start");
+}
+
+TEST_CASE("a strict profile that is configured and not active is not passed over", "[daemon]") {
+    auto hello = complete();
+    hello.protections &= ~ipc::protection_strict;
+    const auto checks = check_daemons({.hello = hello, .pool = {}, .strict_sandbox = true});
+    CHECK_FALSE(named(checks, "sandbox profile").ok);
+    CHECK(named(check_daemons({.hello = hello, .pool = {}}), "sandbox profile").ok);
+}
+
+TEST_CASE("an empty pool and one that is off are told apart", "[daemon]") {
+    const auto said = [](std::optional<ipc::Pool> pool) {
+        return named(check_daemons({.hello = complete(), .pool = pool}), "warm pool").detail;
+    };
+    CHECK(said({}) == "nothing reported yet");
+    CHECK(said(ipc::Pool{}) == "off (pool_size = 0): each run's sandbox is built when it begins");
+    CHECK_THAT(said(ipc::Pool{4, 0, 0, 3, 0, 0}), Catch::Contains("0.0 ms to build one"));
 }

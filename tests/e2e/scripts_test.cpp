@@ -119,7 +119,7 @@ TEST_CASE("network none reaches nothing; host is a grant on the record", "[e2e]"
         "try:\n s.connect((\"127.0.0.1\", 1)); print(\"connected\")\n"
         "except OSError as e: print(e.errno)'; ls /sys/class/net 2>/dev/null; "
         "cat /proc/net/dev | grep -c :";
-    const json none = run_script(daemon, try_it);
+    const json none = run_script(daemon, try_it, {{"network", "none"}});
     CHECK(none["grants"] == json::array());
     CHECK(daemon.run_log(none["id"], "stdout") == "111\n1\n");
     const json host = run_script(daemon, "true", {{"network", "host"}});

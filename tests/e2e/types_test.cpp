@@ -47,11 +47,15 @@ TEST_CASE("every field of every route refuses every wrong type at its place", "[
         {{"connectors", {{{"name", "shop"}}, {{"name", "crm"}, {"isGlobal", true}}}}});
     const auto integration = fmt::format("/v2/integrations/{}", made.integration);
     const auto tenant = fmt::format("/v2/tenants/{}", made.tenant);
-    const std::vector<Field> of_integration{
-        {"name", Kind::text},          {"long_name", Kind::text},
-        {"connectors", Kind::list},    {"network", Kind::text},
-        {"on_lost", Kind::text},       {"wall_time_seconds", Kind::integer},
-        {"memory_mib", Kind::integer}, {"default_release_channel", Kind::text}};
+    const std::vector<Field> of_integration{{"name", Kind::text},
+                                            {"long_name", Kind::text},
+                                            {"connectors", Kind::list},
+                                            {"network", Kind::text},
+                                            {"egress_names", Kind::list},
+                                            {"on_lost", Kind::text},
+                                            {"wall_time_seconds", Kind::integer},
+                                            {"memory_mib", Kind::integer},
+                                            {"default_release_channel", Kind::text}};
     auto to_change = of_integration;
     for (const Field& more : {Field{"paused", Kind::boolean}, Field{"archived", Kind::boolean},
                               Field{"default_release_id", Kind::integer}})

@@ -104,8 +104,7 @@ void Daemon::prepare(const std::string& settings) {
            << "\nfirst_uid = " << uid << "\ndaemon_uid = " << uid << "\nrunner_uid = " << uid + 1
            << "\n"
            << (settings.find("max_runs") == std::string::npos ? "max_runs = 4\nslots = 8\n" : "")
-           << (settings.find("host_network") == std::string::npos ? "allow_host_network = yes\n"
-                                                                  : "")
+           << (settings.find("grant.") == std::string::npos ? "grant.* = host_network\n" : "")
            << (settings.find("stop_grace") == std::string::npos ? "stop_grace_seconds = 0\n" : "")
            << settings;
 }

@@ -1,0 +1,54 @@
+#include "daemon/command_lines.h"
+
+#include <map>
+
+namespace berth {
+namespace {
+
+std::string joined(const auto& values) {
+    std::string text;
+    for (const auto& value : values)
+        text += fmt::format("{}{}", text.empty() ? "" : ",", value);
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::string> launcher_policy(const Config& config) {
+    std::vector<std::string> words{"--cgroups", config.cgroups};
+    const auto add = [&](std::string option, std::string value) {
+        words.push_back(std::move(option));
+        words.push_back(std::move(value));
+    };
+    if (config.require_cgroup) words.emplace_back("--require-cgroup");
+    if (config.strict_sandbox) words.emplace_back("--strict");
+    if (config.pool_size) add("--pool", std::to_string(*config.pool_size));
+    if (!config.egress_ports.empty()) add("--egress-ports", joined(config.egress_ports));
+
+    bool host_network = false;
+    std::map<std::string, std::string> folders, call_sets;  // each once, whoever has it
+    for (const auto& [integration, granted] : config.grants) {
+        host_network |= granted.host_network;
+        if (!granted.writable_path.empty())
+            folders[folder_name(granted.writable_path)] = granted.writable_path.string();
+        if (!granted.extra_syscalls.empty())
+            call_sets[syscalls_name(granted.extra_syscalls)] = joined(granted.extra_syscalls);
+    }
+    if (host_network) words.emplace_back("--allow-host-network");
+    for (const auto& [name, folder] : folders)
+        add("--allow-writable", name + "=" + folder);
+    for (const auto& [name, calls] : call_sets)
+        add("--allow-syscalls", name + "=" + calls);
+    return words;
+}
+
+std::vector<std::string> egress_policy(const Config& config) {
+    std::vector<std::string> words;
+    for (const std::string& entry : config.egress_allow) {
+        words.emplace_back("--allow");
+        words.push_back(entry);
+    }
+    return words;
+}
+
+}  // namespace berth

@@ -1,0 +1,39 @@
+// What berthd tells of itself at /metrics: names, words and values in one place. Pure.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "control/metrics.h"
+#include "daemon/run_flow.h"
+#include "model/run_state.h"
+#include "sandbox/ipc/messages.h"
+#include "store/store.h"
+
+namespace berth {
+
+// What this process uses of the host.
+struct ProcessUse {
+    double cpu_seconds = 0;
+    double resident_bytes = 0;
+    double open_descriptors = 0;
+};
+ProcessUse read_process_use();
+
+struct Measured {
+    Time started{};
+    bool ready = false;
+    int max_runs = 0;
+    std::vector<std::pair<RunState, std::int64_t>> live_runs;  // by state
+    std::int64_t waiting_triggers = 0;
+    RunFlow::Counts runs;
+    Store::Counts store;
+    std::optional<ipc::Pool> pool;  // nothing: the runner has not told yet
+    ProcessUse process;
+};
+
+std::vector<Metric> make_metrics(const Measured& measured);
+
+}  // namespace berth
