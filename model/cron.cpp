@@ -94,21 +94,6 @@ std::size_t character_bytes(string_view text) {
     return size;
 }
 
-// In these years each date falls on each weekday.
-constexpr int kFirstYear = 2000;
-constexpr int kYears = 28;
-
-bool some_date_matches(const Cron& cron) {
-    using namespace std::chrono;
-    for (int year = kFirstYear; year < kFirstYear + kYears; ++year) {
-        for (unsigned m = 1; m <= 12; ++m) {
-            if ((cron.months >> m & 1) == 0) continue;
-            if (cron.days_of(std::chrono::year{year} / month{m}) != 0) return true;
-        }
-    }
-    return false;
-}
-
 }  // namespace
 
 tl::expected<Cron, TextError> parse_cron(string_view text, Seconds seconds) {
@@ -150,7 +135,7 @@ tl::expected<Cron, TextError> parse_cron(string_view text, Seconds seconds) {
     cron.hours = static_cast<std::uint32_t>(hours);
     cron.months = static_cast<std::uint16_t>(months);
 
-    if (!some_date_matches(cron)) {
+    if (!cron.some_date_matches()) {
         const FieldText from = fields[first + 2], to = fields[first + 4];
         return wrong(from.offset, to.offset + to.text.size() - from.offset,
                      "no year has such a date: the months named are too short for the days, or "

@@ -51,6 +51,8 @@ struct Cron {
     // The days of a month that match, bit n for day n. Day of month and day of week
     // are or-ed when both are restricted, and-ed when one began with a star (Vixie).
     std::uint32_t days_of(std::chrono::year_month month) const;
+    // False for 31 February and what else no year has.
+    bool some_date_matches() const;
     // The first second at or after `from` and before `end`.
     std::optional<std::chrono::local_seconds> next(std::chrono::local_seconds from,
                                                    std::chrono::local_seconds end) const;

@@ -18,9 +18,10 @@ struct MonthShape {
     int first_weekday;
     int days;
 
-    explicit MonthShape(year_month month)
-        : first_weekday{static_cast<int>(weekday{sys_days{month / 1}}.c_encoding())},
-          days{static_cast<int>(static_cast<unsigned>((month / last).day()))} {}
+    static MonthShape of(year_month month) {
+        return {static_cast<int>(weekday{sys_days{month / 1}}.c_encoding()),
+                static_cast<int>(static_cast<unsigned>((month / last).day()))};
+    }
 
     std::uint32_t all() const { return (bit(days) - 1) << 1; }
     int weekday_of(int day) const { return (first_weekday + day - 1) % 7; }
@@ -70,6 +71,13 @@ std::uint32_t weekday_days(const Cron& cron, const MonthShape& month) {
     return found & month.all();
 }
 
+// Or-ed when both fields are restricted, and-ed when one began with a star.
+std::uint32_t days_in(const Cron& cron, const MonthShape& month) {
+    const auto by_day = month_days(cron, month);
+    const auto by_weekday = weekday_days(cron, month);
+    return cron.day_star || cron.weekday_star ? by_day & by_weekday : by_day | by_weekday;
+}
+
 // The lowest bit at or above `from`; -1 when there is none.
 int lowest(std::uint64_t bits, int from) {
     if (from > 63) return -1;
@@ -103,10 +111,25 @@ std::int64_t next_in_day(const Cron& cron, std::int64_t from) {
 
 std::uint32_t Cron::days_of(year_month month) const {
     if ((months >> static_cast<unsigned>(month.month()) & 1) == 0) return 0;
-    const MonthShape shape{month};
-    const auto by_day = month_days(*this, shape);
-    const auto by_weekday = weekday_days(*this, shape);
-    return day_star || weekday_star ? by_day & by_weekday : by_day | by_weekday;
+    return days_in(*this, MonthShape::of(month));
+}
+
+bool Cron::some_date_matches() const {
+    // All the lengths of a month, each of which begins on every weekday some day.
+    struct Length {
+        int days;
+        std::uint16_t months;  // that have it
+    };
+    constexpr std::uint16_t kFebruary = 1 << 2;
+    constexpr std::uint16_t kShort = 1 << 4 | 1 << 6 | 1 << 9 | 1 << 11;
+    constexpr std::uint16_t kLong = 0x1ffe & ~(kFebruary | kShort);
+    for (const Length length :
+         {Length{28, kFebruary}, Length{29, kFebruary}, Length{30, kShort}, Length{31, kLong}}) {
+        if ((months & length.months) == 0) continue;
+        for (int first = 0; first < 7; ++first)
+            if (days_in(*this, MonthShape{first, length.days}) != 0) return true;
+    }
+    return false;
 }
 
 std::optional<local_seconds> Cron::next(local_seconds from, local_seconds end) const {
