@@ -7,6 +7,7 @@
 #include <random>
 
 #include "bench/bench.h"
+#include "model/limits.h"
 #include "model/schedule.h"
 
 using namespace berth;
@@ -39,7 +40,7 @@ std::string worst_text() {
     std::string days = "*/31";
     for (int day = 1; day <= 31; ++day)
         days += fmt::format(",{}W", day);
-    for (int back = 1; back <= 23; ++back)
+    for (int back = 1; back <= 21; ++back)
         days += fmt::format(",L-{}W", back);
     return "0 0 " + days + " * SUN#2";
 }
@@ -87,5 +88,5 @@ int main() {
     bench::print_line("next firing", next, libc);
     bench::print_line("search of 40 years in vain", never, libc);
     fmt::print("one schedule in memory: {} bytes\n", sizeof(Schedule));
-    fmt::print("the worst text has {} bytes\n", worst.size());
+    fmt::print("the worst text has {} bytes of {}\n", worst.size(), limits::kScheduleBytes);
 }
