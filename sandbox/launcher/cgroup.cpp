@@ -276,8 +276,9 @@ int Cgroups::sweep(std::int64_t now_ms) {
 }
 
 void Cgroups::close() {
-    // A group is busy for a moment longer than its last process is there.
-    for (int tries = 0; tries < 20; ++tries) {
+    // Parked sandboxes are dying now, and a group is busy for a moment longer than its
+    // last process is there: a second at most.
+    for (int tries = 0; tries < 500; ++tries) {
         remove_all();
         bool gone = true;
         for (std::size_t i = 0; i < count_; ++i) {

@@ -172,7 +172,8 @@ TEST_CASE("a run can do nothing to another that runs beside it", "[sandbox][acts
     CHECK(after.report->wait_status == 0);
 }
 
-TEST_CASE("a lock on a file that two runs share is noticed, which is known", "[sandbox]") {
+TEST_CASE("a lock on a file that two runs share is noticed, but not where it is strict",
+          "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     furnish(launcher.release_path("probe"));
@@ -188,4 +189,11 @@ TEST_CASE("a lock on a file that two runs share is noticed, which is known", "[s
     const Ended alone = launcher.run(lock);
     REQUIRE(alone.report);
     CHECK(alone.report->wait_status == 0);
+
+    Launcher strict{{.strict = true}};
+    furnish(strict.release_path("probe"));
+    const Ended refused = strict.run(lock);  // though nobody holds it
+    REQUIRE(refused.report);
+    CHECK(WEXITSTATUS(refused.report->wait_status) != 0);
+    CHECK_THAT(refused.err, Catch::Matchers::Contains("Operation not permitted"));
 }

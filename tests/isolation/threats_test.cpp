@@ -105,7 +105,7 @@ TEST_CASE("no folder leads out of the sandbox", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     const std::string root = launcher.run(shell("ls -d /*")).out;
-    CHECK_THAT(root, Catch::Matchers::StartsWith("/app\n/bin\n/dev\n/etc\n/lib"));
+    CHECK_THAT(root, Catch::Matchers::StartsWith("/app\n/bin\n") && Contains("\n/work\n"));
     for (const char* unwanted : {"/home", "/root", "/var", "/run", "/sys", "/srv", "/opt", "/mnt"})
         CHECK_THAT(root, !Contains(std::string{unwanted} + "\n"));
     for (const char* way : {"/proc/self/cwd/../../../..", "/work/../..", "/app/../.."}) {
