@@ -16,6 +16,7 @@ const char* step_text(Step step) noexcept {
         case Step::root: return "making the root";
         case Step::runtime: return "mounting the runtime";
         case Step::release: return "mounting the release at /app";
+        case Step::writable: return "mounting the granted folder at /data";
         case Step::proc: return "mounting /proc";
         case Step::dev: return "making /dev";
         case Step::scratch: return "mounting the scratch space";

@@ -143,6 +143,7 @@ enum class Step : std::uint32_t {
     root,
     runtime,
     release,
+    writable,
     proc,
     dev,
     scratch,

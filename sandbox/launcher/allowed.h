@@ -28,6 +28,7 @@ bool parse_named(const char* text, Named& named);
 // inside and outside: the mount shows them as the script's own.
 struct WritableFolder {
     char name[sizeof(ipc::Assignment::writable)] = {};
+    const char* path = nullptr;
     Fd folder;  // on the host, for Landlock
     Fd stored;  // where sandboxes get their copy from, in the releases' namespace
     uid_t owner = 0;

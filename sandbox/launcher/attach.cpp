@@ -58,15 +58,40 @@ int resize_scratch(const ipc::SandboxLimits& limits) {
 
 }  // namespace
 
-int Attacher::open(const HostFiles& host) {
+int Attacher::open(const HostFiles& host, Allowed& allowed) {
+    proc_.reset(::fcntl(host.proc.get(), F_DUPFD_CLOEXEC, 0));
+    if (!proc_) return errno;
+    if (const int err = open_folders(allowed); err != 0) return err;
     store_ = own_mounts(host.proc);
     if (!store_) return errno;
     releases_.reset(::open(kReleases, O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!releases_) return errno;
     if (::unshare(CLONE_NEWNS) < 0) return errno;
     if (::umount2(kReleases, MNT_DETACH) < 0) return errno;
+    if (!allowed.folders.empty() && ::umount2(kData, MNT_DETACH) < 0) return errno;
     home_ = own_mounts(host.proc);
     return errno_of(home_.get());
+}
+
+Fd Attacher::copy_data(const WritableFolder& folder, uid_t script) const {
+    const Fd id_map = make_id_map(proc_, folder, script);
+    if (!id_map) return {};
+    const Visit visit{store_, home_};
+    if ((errno = visit.err()) != 0) return {};
+    return copy_folder(folder, id_map);
+}
+
+int Attacher::try_data(const WritableFolder& folder, uid_t script) const {
+    return copy_data(folder, script) ? 0 : errno;
+}
+
+Failed Attacher::attach_data(const Fd& mounts, const WritableFolder& folder, uid_t script) const {
+    const Fd copy = copy_data(folder, script);
+    if (!copy) return {Step::writable, errno};
+    const Visit visit{mounts, home_};
+    if (visit.err() != 0) return {Step::writable, visit.err()};
+    const int err = berth::launcher::attach(copy, AT_FDCWD, kData);
+    return err == 0 ? Failed{} : Failed{Step::writable, err};
 }
 
 Failed Attacher::find(const char* release) const {

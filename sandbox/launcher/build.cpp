@@ -145,6 +145,12 @@ Failed Building::answer(const SetupMessage& message, Listeners& received,
     if (parks()) return {};
     // While it goes on building.
     const ipc::Assignment& assignment = request_.assignment;
+    if (const WritableFolder* data = workshop.equipment.allowed.folder(assignment.writable);
+        data != nullptr) {
+        const Failed failed =
+            workshop.attacher.attach_data(mounts_, *data, workshop.slots.uid_of(slot_) + 1);
+        if (failed.step != Step::none) return failed;
+    }
     const Failed attached = workshop.attacher.attach(mounts_, assignment.limits, assignment);
     if (attached.step == Step::none && !tell_attached(plan_, {})) return {Step::ready, errno};
     return attached;

@@ -56,17 +56,31 @@ int enter_cgroup(const Order& order) {
 // give_up() looks for it; the launcher knows what it means to hear nothing at all.
 int close_descriptors(const Order& order) {
     constexpr int kAboveAll = 16;
-    const int wanted[] = {order.plan, order.status, order.setup,
-                          order.equipment.host.resolver_folder.get()};
-    const bool resolver =
-        order.request.kind.network == ipc::Network::host && order.equipment.host.resolver_folder;
-    const int count = resolver ? 4 : 3;
-    int parked[4] = {};
-    for (int i = 0; i < count; ++i)
-        if ((parked[i] = ::fcntl(wanted[i], F_DUPFD_CLOEXEC, kAboveAll)) < 0) ::_exit(1);
-    for (int i = 0; i < count; ++i)
-        if (::dup3(parked[i], kPlanFd + i, O_CLOEXEC) < 0) ::_exit(1);
-    if (::close_range(static_cast<unsigned>(kPlanFd + count), ~0U, 0) < 0) return errno;
+    const WritableFolder* writable = order.writable();
+    const bool resolver = order.request.kind.network == ipc::Network::host;
+    struct Kept {
+        int from;  // -1: it has none
+        int to;
+    };
+    Kept kept[] = {{order.plan, kPlanFd},
+                   {order.status, kStatusFd},
+                   {order.setup, kSetupFd},
+                   {resolver ? order.equipment.host.resolver_folder.get() : -1, kResolverFd},
+                   {writable != nullptr ? writable->folder.get() : -1, kWritableFd}};
+    for (Kept& one : kept)
+        if (one.from >= 0 && (one.from = ::fcntl(one.from, F_DUPFD_CLOEXEC, kAboveAll)) < 0)
+            ::_exit(1);
+    int first_unused = kPlanFd;
+    for (const Kept& one : kept) {
+        if (one.from < 0) continue;
+        // What lies between is somebody else's.
+        if (one.to > first_unused && ::close_range(static_cast<unsigned>(first_unused),
+                                                   static_cast<unsigned>(one.to - 1), 0) < 0)
+            ::_exit(1);
+        if (::dup3(one.from, one.to, O_CLOEXEC) < 0) ::_exit(1);
+        first_unused = one.to + 1;
+    }
+    if (::close_range(static_cast<unsigned>(first_unused), ~0U, 0) < 0) return errno;
 
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0) return errno;
@@ -149,9 +163,7 @@ int forbid_new_privileges(const Order&) {
 int live_by_status_socket(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, 0)); }
 
 // When pid 2 has loaded its filter: the last thing to wait for before this one's own.
-int take_listener(const Order& order) {
-    return order.equipment.script_filter.notifies ? receive_listener() : 0;
-}
+int take_listener(const Order& order) { return order.filter().notifies ? receive_listener() : 0; }
 
 int load_init_filter(const Order& order) { return order.equipment.init_filter.load(); }
 
@@ -174,6 +186,15 @@ void run_steps(const Order& order, std::span<const InsideStep> steps) {
 }
 
 }  // namespace
+
+const Filter& Order::filter() const {
+    const SyscallSet* set = equipment.allowed.set(request.kind.syscalls);
+    return set != nullptr ? set->filter : equipment.script_filter;
+}
+
+const WritableFolder* Order::writable() const {
+    return equipment.allowed.folder(request.assignment.writable);
+}
 
 bool tell(const SetupMessage& message) noexcept {
     return ::send(kSetupFd, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
@@ -221,7 +242,7 @@ void run_init(const Order& order) {
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
     int listener_socket = -1;  // the script's end
-    if (order.equipment.script_filter.notifies)
+    if (order.filter().notifies)
         if (const int err = make_listener_socket(listener_socket); err != 0)
             give_up(Step::sockets, err);
     const pid_t script = ::fork();
@@ -235,7 +256,7 @@ void run_init(const Order& order) {
     if (child_signals < 0) give_up(Step::fork, errno);
     run_steps(order, kInitSteps);
     if (!tell({SetupMessage::Kind::init_ready, Step::none, 0})) ::_exit(1);
-    watch(child_signals, script, order.equipment.script_filter.notifies);
+    watch(child_signals, script, order.filter().notifies);
 }
 
 }  // namespace berth::launcher

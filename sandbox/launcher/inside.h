@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "sandbox/ipc/launcher_protocol.h"
+#include "sandbox/launcher/allowed.h"
 #include "sandbox/launcher/cgroup.h"
 #include "sandbox/launcher/filter.h"
 #include "sandbox/launcher/template_root.h"
@@ -27,7 +28,7 @@ struct Equipment {
     Filter init_filter;
     int landlock_abi = 0;
     std::uint32_t protections = 0;
-    std::uint32_t allowed_grants = 0;  // by the administrator, on the command line
+    Allowed allowed;  // by the administrator, on the command line
     EgressPorts egress_ports;
 };
 
@@ -41,6 +42,11 @@ struct Order {
     int plan = -1;  // the sandbox's ends of the three sockets
     int status = -1;
     int setup = -1;
+
+    // The plain filter, or the one with the calls that were granted.
+    const Filter& filter() const;
+    // Nothing: it was not granted.
+    const WritableFolder* writable() const;
 };
 
 // Where those ends are after the other descriptors were closed.
@@ -48,6 +54,7 @@ inline constexpr int kPlanFd = 3;
 inline constexpr int kStatusFd = 4;
 inline constexpr int kSetupFd = 5;
 inline constexpr int kResolverFd = 6;  // only with the host's network, and only for a while
+inline constexpr int kWritableFd = 7;  // only where that is granted, and until Landlock knows it
 
 // Between the launcher and the sandbox's processes, until both are ready; then pid 1
 // keeps its end, which closes when the launcher ends, until a run has the sandbox.

@@ -44,14 +44,17 @@ std::uint64_t known_rights(int abi) {
     return rights;
 }
 
-int allow(int ruleset, const char* path, std::uint64_t rights) {
-    const Fd at{::open(path, O_PATH | O_CLOEXEC)};
-    if (!at) return errno;
+int allow(int ruleset, int folder, std::uint64_t rights) {
     landlock_path_beneath_attr rule{};
     rule.allowed_access = rights;
-    rule.parent_fd = at.get();
+    rule.parent_fd = folder;
     return errno_of(
         ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
+}
+
+int allow(int ruleset, const char* path, std::uint64_t rights) {
+    const Fd at{::open(path, O_PATH | O_CLOEXEC)};
+    return at ? allow(ruleset, at.get(), rights) : errno;
 }
 
 }  // namespace
@@ -62,7 +65,7 @@ int landlock_abi() noexcept {
     return abi < 0 ? 0 : static_cast<int>(abi);
 }
 
-int restrict_paths(int abi) noexcept {
+int restrict_paths(int abi, int data) noexcept {
     if (abi == 0) return 0;
     const std::uint64_t known = known_rights(abi);
     RulesetAttr attr{};
@@ -83,6 +86,8 @@ int restrict_paths(int abi) noexcept {
     for (const Rule& rule : rules)
         if (const int err = allow(ruleset.get(), rule.path, rule.rights & known); err != 0)
             return err;
+    if (data >= 0)
+        if (const int err = allow(ruleset.get(), data, kWrite & known); err != 0) return err;
     return errno_of(::syscall(SYS_landlock_restrict_self, ruleset.get(), 0));
 }
 

@@ -8,7 +8,9 @@ namespace berth::launcher {
 int landlock_abi() noexcept;
 
 // Restricts this process and its children for ever; no_new_privs must be set.
-// 0, or an errno value. With ABI 0 there is nothing to do.
-int restrict_paths(int abi) noexcept;
+// `data` is a folder that may be written to besides; -1: none. It is mounted later, so it
+// is known by itself and not by its path. 0, or an errno value. With ABI 0 there is
+// nothing to do.
+int restrict_paths(int abi, int data) noexcept;
 
 }  // namespace berth::launcher

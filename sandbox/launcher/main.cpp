@@ -97,9 +97,26 @@ Fd listen_at(const char* path) {
     return listener;
 }
 
+bool allow_grants(const Options& options, const FilterOptions& filter, Allowed& allowed) {
+    const auto refuse = [](const char* option, const Named& named, const char* why) {
+        std::fprintf(stderr, "berth-launcher: cannot start: '%s %s=%s' %s\n", option, named.name,
+                     named.value, why);
+        return false;
+    };
+    if (options.allow_host_network) allowed.grants |= ipc::grant_host_network;
+    for (unsigned i = 0; i < options.writable_count; ++i)
+        if (const char* why = add_folder(allowed, options.writable[i]); why != nullptr)
+            return refuse("--allow-writable", options.writable[i], why);
+    for (unsigned i = 0; i < options.syscalls_count; ++i)
+        if (const char* why = add_syscalls(allowed, options.syscalls[i], filter); why != nullptr)
+            return refuse("--allow-syscalls", options.syscalls[i], why);
+    return true;
+}
+
 int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Attacher& attacher) {
     int err = 0;
     const FilterOptions filter{.notify = can_listen_to_filter(), .strict = options.strict};
+    if (!allow_grants(options, filter, equipment.allowed)) return 1;
     equipment.script_filter = make_script_filter(filter, err);
     if (err != 0) return fail("making the system call filter", err);
     equipment.init_filter = make_init_filter(err);
@@ -115,18 +132,18 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
         return fail("limiting memory and processes by a cgroup, which is required", ENOTSUP,
                     "run it as a systemd service with Delegate=yes on a host with cgroup v2, name "
                     "a delegated folder with '--cgroups', or do without '--require-cgroup'");
-    if (const Failed failed = enter_template_root(options.releases, equipment.host);
+    if (const Failed failed =
+            enter_template_root(options.releases, equipment.allowed, equipment.host);
         failed.step != ipc::Step::none)
         return fail(ipc::step_text(failed.step), failed.err,
                     "this needs root and a kernel from 5.15 on");
-    if ((err = attacher.open(equipment.host)) != 0)
+    if ((err = attacher.open(equipment.host, equipment.allowed)) != 0)
         return fail("making a mount namespace for the releases", err);
     const char* missing = nullptr;
     if ((err = keep_own_capabilities(missing)) != 0)
         return fail(missing != nullptr ? missing : "dropping capabilities", err,
                     "start it as root with this capability");
 
-    equipment.allowed_grants = options.allowed_grants;
     equipment.egress_ports = options.egress_ports;
     equipment.landlock_abi = landlock_abi();
     const Probe probe = probe_protections(cgroups, equipment.landlock_abi);
@@ -134,6 +151,11 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
         return fail(ipc::step_text(probe.step), probe.err,
                     "the kernel or a container around this refuses it");
     equipment.protections = probe.protections;
+    for (const WritableFolder& folder : equipment.allowed.folders)
+        if ((err = attacher.try_data(folder, options.first_uid + 1)) != 0)
+            return fail(folder.path, err,
+                        "a folder for '--allow-writable' must lie on a file system that can map "
+                        "owners: ext4, xfs, btrfs, or from Linux 6.3 on tmpfs");
     if (options.strict) equipment.protections |= ipc::protection_strict;
     return 0;
 }

@@ -38,6 +38,9 @@ constexpr char kUsage[] =
     "  --strict           close also what programs seldom need: locks, most of /proc\n"
     "  --require-cgroup   do not start without cgroup limits on memory and processes\n"
     "  --allow-host-network  a sandbox may be asked for with the host's network; else refused\n"
+    "  --allow-writable NAME=DIR  a sandbox may be asked for that writes to this folder at\n"
+    "                     /data; not root's, on a file system that maps owners (16 at most)\n"
+    "  --allow-syscalls NAME=A,B  a sandbox may be asked for with these system calls besides\n"
     "  --egress-ports LIST  the TCP ports that scripts with network egress reach directly, as in\n"
     "                     '22,80,443'; others by the proxy on port 3128\n";
 
@@ -57,6 +60,14 @@ bool parse_number(const char* option, const char* text, std::uint64_t most, std:
     if (errno != 0 || end == text || *end != '\0' || *text == '-' || parsed > most)
         return complain(option, "is not a number in its range");
     value = parsed;
+    return true;
+}
+
+bool parse_named_option(const char* option, Named (&list)[kMostNamed], unsigned& count) {
+    if (count == kMostNamed) return complain(option, "can be given 16 times at most");
+    if (!parse_named(::optarg, list[count]))
+        return complain(option, "must be NAME=VALUE, with a name of a-z, 0-9, '-' and '_'");
+    ++count;
     return true;
 }
 
@@ -96,6 +107,8 @@ bool parse_options(int argc, char** argv, Options& options) {
         require_cgroup,
         strict,
         allow_host_network,
+        allow_writable,
+        allow_syscalls,
         egress_ports
     };
     constexpr option kLong[] = {{"runner-fd", required_argument, nullptr, runner_fd},
@@ -111,6 +124,8 @@ bool parse_options(int argc, char** argv, Options& options) {
                                 {"require-cgroup", no_argument, nullptr, require_cgroup},
                                 {"strict", no_argument, nullptr, strict},
                                 {"allow-host-network", no_argument, nullptr, allow_host_network},
+                                {"allow-writable", required_argument, nullptr, allow_writable},
+                                {"allow-syscalls", required_argument, nullptr, allow_syscalls},
                                 {"egress-ports", required_argument, nullptr, egress_ports},
                                 {"cgroup-root", required_argument, nullptr, cgroups},  // as it was
                                 {"help", no_argument, nullptr, 'h'},
@@ -159,7 +174,15 @@ bool parse_options(int argc, char** argv, Options& options) {
             case cgroups: options.cgroups = ::optarg; break;
             case strict: options.strict = true; break;
             case require_cgroup: options.require_cgroup = true; break;
-            case allow_host_network: options.allowed_grants |= ipc::grant_host_network; break;
+            case allow_host_network: options.allow_host_network = true; break;
+            case allow_writable:
+                if (!parse_named_option(name, options.writable, options.writable_count))
+                    return false;
+                break;
+            case allow_syscalls:
+                if (!parse_named_option(name, options.syscalls, options.syscalls_count))
+                    return false;
+                break;
             case egress_ports:
                 if (!parse_egress_ports(::optarg, options.egress_ports))
                     return complain("--egress-ports",

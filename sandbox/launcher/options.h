@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "sandbox/launcher/allowed.h"
 #include "sandbox/launcher/network.h"
 
 namespace berth::launcher {
@@ -19,12 +20,17 @@ struct Options {
     uid_t first_uid = 0;
     unsigned slots = 0;
     EgressPorts egress_ports;
-    std::uint32_t allowed_grants = 0;  // weakenings (ipc::Grant) that may be asked for
-    const char* cgroups = "auto";      // Cgroups::open()
-    unsigned pool = 0;                 // parked sandboxes of each class
-    unsigned pool_age_s = 600;         // the longest that one stays parked
-    bool strict = false;               // the strict profile
-    bool require_cgroup = false;       // no start without limits on memory and processes
+    // Weakenings that may be asked for.
+    bool allow_host_network = false;
+    Named writable[kMostNamed];
+    unsigned writable_count = 0;
+    Named syscalls[kMostNamed];
+    unsigned syscalls_count = 0;
+    const char* cgroups = "auto";  // Cgroups::open()
+    unsigned pool = 0;             // parked sandboxes of each class
+    unsigned pool_age_s = 600;     // the longest that one stays parked
+    bool strict = false;           // the strict profile
+    bool require_cgroup = false;   // no start without limits on memory and processes
 };
 
 // Complains on stderr and returns false when the arguments make no sense.

@@ -83,7 +83,7 @@ private:
     std::vector<Wanted> wanted_;
     std::vector<Parked> parked_;  // oldest first
     std::uint64_t serial_ = 0;
-    std::int64_t taken_ms_ = 0;
+    std::int64_t taken_ms_ = -1'000'000;  // never
     std::int64_t not_before_ms_ = 0;
 };
 

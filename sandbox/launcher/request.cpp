@@ -29,6 +29,19 @@ bool limits_make_sense(const ipc::SandboxLimits& limits) {
            within(limits.cpu_percent, 0, 100'000);
 }
 
+// A name goes with its grant, and must be one of the command line.
+int check_names(const ipc::BuildRequest& request, const Allowed& allowed) {
+    const char(&folder)[sizeof request.assignment.writable] = request.assignment.writable;
+    const char(&set)[sizeof request.kind.syscalls] = request.kind.syscalls;
+    const auto is_set = [&](std::uint32_t grant) { return (request.kind.grants & grant) != 0; };
+    if (is_set(ipc::grant_writable_path) != (folder[0] != '\0')) return EPERM;
+    if (is_set(ipc::grant_extra_syscalls) != (set[0] != '\0')) return EPERM;
+    if (folder[0] != '\0' && (!is_component(folder) || allowed.folder(folder) == nullptr))
+        return ENOENT;
+    if (set[0] != '\0' && (!is_component(set) || allowed.set(set) == nullptr)) return ENOENT;
+    return 0;
+}
+
 template <typename Request>
 bool has_header(const Request& request) {
     const Request expected;
@@ -37,11 +50,12 @@ bool has_header(const Request& request) {
 
 }  // namespace
 
-int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants) {
+int check_request(const ipc::BuildRequest& request, const Allowed& allowed) {
     if (!has_header(request)) return EPROTO;
     const ipc::Class& kind = request.kind;
     if (!is_component(request.assignment.release) || !is_component(kind.runtime)) return EINVAL;
-    if ((kind.grants & ~allowed_grants) != 0) return EPERM;
+    if ((kind.grants & ~allowed.grants) != 0) return EPERM;
+    if (const int err = check_names(request, allowed); err != 0) return err;
     if (kind.network > ipc::Network::egress) return EINVAL;
     if (kind.network == ipc::Network::host && (kind.grants & ipc::grant_host_network) == 0)
         return EPERM;
@@ -51,6 +65,7 @@ int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants
 int check_request(const ipc::TakeRequest& request) {
     if (!has_header(request)) return EPROTO;
     if (!is_component(request.assignment.release)) return EINVAL;
+    if (request.assignment.writable[0] != '\0') return EPERM;  // parked ones have no grants
     return limits_make_sense(request.assignment.limits) ? 0 : ERANGE;
 }
 

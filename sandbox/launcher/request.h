@@ -5,11 +5,12 @@
 #include <cstdint>
 
 #include "sandbox/ipc/launcher_protocol.h"
+#include "sandbox/launcher/allowed.h"
 
 namespace berth::launcher {
 
 // 0, or the errno value that says why not.
-int check_request(const ipc::BuildRequest& request, std::uint32_t allowed_grants);
+int check_request(const ipc::BuildRequest& request, const Allowed& allowed);
 int check_request(const ipc::TakeRequest& request);
 
 // Whether sandboxes of this class may wait for their run: none with a weakening, since

@@ -104,11 +104,16 @@ int forbid_new_privileges(const Order&) {
     return errno_of(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
-int restrict_files(const Order& order) { return restrict_paths(order.equipment.landlock_abi); }
+int restrict_files(const Order& order) {
+    const int data = order.writable() != nullptr ? kWritableFd : -1;
+    const int err = restrict_paths(order.equipment.landlock_abi, data);
+    if (data >= 0) (void)::close(data);  // from a folder there is a way up
+    return err;
+}
 
 // Comes last: from here on only what the script may do is possible.
 int load_filter(const Order& order, int listener_socket) {
-    const Filter& filter = order.equipment.script_filter;
+    const Filter& filter = order.filter();
     if (!filter.notifies) return filter.load();
     int listener = -1;
     if (const int err = filter.load_with_listener(listener); err != 0) return err;
@@ -270,7 +275,7 @@ void write_files(std::span<char> files) {
 
 void run_script(const Order& order, int listener_socket) {
     (void)::close(kStatusFd);  // else the end of pid 1 would not end the socket
-    if (order.equipment.script_filter.notifies) (void)::close(kListenerFd);  // pid 1's end
+    if (order.filter().notifies) (void)::close(kListenerFd);  // pid 1's end
     for (const InsideStep& step : kScriptSteps)
         if (const int err = step.run(order); err != 0) give_up(step.step, err);
     if (const int err = load_filter(order, listener_socket); err != 0) give_up(Step::seccomp, err);

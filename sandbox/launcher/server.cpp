@@ -182,7 +182,7 @@ bool Server::read_requests() {
 }
 
 bool Server::serve(const ipc::BuildRequest& request) {
-    if (const int err = check_request(request, workshop_.equipment.allowed_grants); err != 0)
+    if (const int err = check_request(request, workshop_.equipment.allowed); err != 0)
         return refuse(request, {Step::request, err});
     if (request.id == 0) return refuse(request, {Step::request, EINVAL});  // is for parked ones
     if (std::strcmp(request.kind.runtime, "host") != 0)  // others come with imported runtimes
@@ -222,9 +222,9 @@ Failed Server::attach_taken(const ipc::TakeRequest& request) {
         const int err = workshop_.cgroups.set_limits(taken->slot, limits);
         if (err != 0) failed = {Step::cgroup, err};
     }
-    // Before pid 2 hears that it may go on: from then on it must outlive this program.
-    if (failed.step == Step::none && !Building::tell_taken(taken->lifeline))
-        failed = {Step::slot, errno};
+    // Before pid 2 hears that it may go on, or why not: from then on it must outlive this
+    // program.
+    if (!Building::tell_taken(taken->lifeline)) failed = {Step::slot, errno};
     // A process that is gone executed nothing.
     if (!Building::tell_attached(taken->plan, failed)) failed = {Step::slot, errno};
     return failed;

@@ -20,7 +20,8 @@ namespace {
 
 using ipc::Step;
 
-constexpr const char* kFolders[] = {"usr", "app", "dev", "dev/shm", "etc", "proc", "tmp", "work"};
+constexpr const char* kFolders[] = {"usr", "app",  "data", "dev", "dev/shm",
+                                    "etc", "proc", "tmp",  "work"};
 constexpr const char* kDevices[] = {"null", "zero", "full", "random", "urandom"};
 // Links on a merged /usr, folders on older systems; not every host has all.
 constexpr const char* kUsrParts[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
@@ -97,6 +98,16 @@ int keep_resolver(HostFiles& host) {
     return errno_of(host.resolver_folder.get());
 }
 
+// Folders to write to lie in a mount of their own, so that all go at once.
+int mount_data(Allowed& allowed, int root) {
+    if (allowed.folders.empty()) return 0;
+    constexpr MountOption options[] = {{"mode", "0755"}, {"size", "64k"}, {"nr_inodes", "64"}};
+    const Fd made = new_mount("tmpfs", options, kNoSuidNoDev);
+    if (!made) return errno;
+    if (const int err = attach(made, root, kData + 1); err != 0) return err;
+    return mount_folders(allowed, root);
+}
+
 // The old root ends up on top of the new one, where it is detached.
 int pivot(int root) {
     if (::fchdir(root) < 0) return errno;
@@ -110,7 +121,7 @@ int pivot(int root) {
 
 }  // namespace
 
-Failed enter_template_root(const char* releases, HostFiles& host) {
+Failed enter_template_root(const char* releases, Allowed& allowed, HostFiles& host) {
     ::umask(0);  // modes here are meant as they are written
     if (::unshare(CLONE_NEWNS) < 0) return {Step::private_mounts, errno};
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0)
@@ -139,6 +150,7 @@ Failed enter_template_root(const char* releases, HostFiles& host) {
     if (const int err = make_etc(etc.get()); err != 0) return {Step::runtime, err};
     if (const int err = attach(all_releases, root.get(), "app"); err != 0)
         return {Step::release, err};
+    if (const int err = mount_data(allowed, root.get()); err != 0) return {Step::root, err};
     if (const int err = pivot(root.get()); err != 0) return {Step::pivot, err};
     return {};
 }

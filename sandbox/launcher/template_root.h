@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "sandbox/ipc/launcher_protocol.h"
+#include "sandbox/launcher/allowed.h"
 
 namespace berth::launcher {
 
@@ -23,11 +24,13 @@ struct Failed {
 
 // In the template root the releases are mounted here, and in a sandbox only one.
 inline constexpr const char* kReleases = "/app";
+// The same with the folders that runs may write to, and the one that a run was granted.
+inline constexpr const char* kData = "/data";
 // An empty unreadable file, and an empty folder. The sandbox's own /proc covers them.
 inline constexpr const char* kMask = "/proc/mask";
 inline constexpr const char* kMaskFolder = "/proc/empty";
 
 // Moves this process into the template root. Step::none when it worked.
-Failed enter_template_root(const char* releases, HostFiles& host);
+Failed enter_template_root(const char* releases, Allowed& allowed, HostFiles& host);
 
 }  // namespace berth::launcher

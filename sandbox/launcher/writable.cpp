@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,7 +18,6 @@
 #include "sandbox/launcher/allowed.h"
 #include "sandbox/launcher/kernel.h"
 #include "sandbox/launcher/mounts.h"
-#include "sandbox/launcher/packets.h"
 
 namespace berth::launcher {
 namespace {
@@ -33,6 +33,8 @@ int write_map(const Fd& proc, pid_t pid, const char* file, const char* text) {
 
 // Enters a user namespace of its own and waits until that was opened from outside.
 [[noreturn]] void hold_namespace(int socket) {
+    // Else its namespace could not be opened; there is nothing in this copy to read.
+    (void)::prctl(PR_SET_DUMPABLE, 1);
     const char made = ::unshare(CLONE_NEWUSER) == 0 ? 1 : 0;
     char done = 0;
     if (::write(socket, &made, 1) == 1) (void)!::read(socket, &done, 1);
@@ -45,9 +47,9 @@ const char* add_folder(Allowed& allowed, const Named& named) {
     if (allowed.folder(named.name) != nullptr) return "has a name that was given before";
     WritableFolder folder;
     std::strcpy(folder.name, named.name);
-    folder.folder.reset(::open(named.value, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    folder.path = named.value;
     struct stat status {};
-    if (!folder.folder || ::fstat(folder.folder.get(), &status) < 0)
+    if (::lstat(folder.path, &status) < 0 || !S_ISDIR(status.st_mode))
         return "is not a folder that can be opened";
     // A script can give its own files the set-user-id bit: outside they would be root's.
     if (status.st_uid == 0 || status.st_gid == 0)
@@ -60,7 +62,10 @@ const char* add_folder(Allowed& allowed, const Named& named) {
 }
 
 int mount_folders(Allowed& allowed, int root) {
-    for (const WritableFolder& one : allowed.folders) {
+    for (WritableFolder& one : allowed.folders) {
+        // Only now, by this namespace's mounts: of others none can be copied.
+        one.folder.reset(::open(one.path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (!one.folder) return errno;
         char path[16 + sizeof one.name];
         std::snprintf(path, sizeof path, "data/%s", one.name);
         if (::mkdirat(root, path, 0755) < 0) return errno;
@@ -82,24 +87,28 @@ int open_folders(Allowed& allowed) {
 }
 
 Fd copy_folder(const WritableFolder& folder, const Fd& id_map) {
-    Fd copy{::open_tree(folder.stored.get(), "",
-                        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)};
+    Fd copy{
+        ::open_tree(folder.stored.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)};
     if (!copy) return {};
     mount_attr wanted{};
     wanted.attr_set = kNoSuidNoDev | MOUNT_ATTR_IDMAP;
     wanted.propagation = MS_PRIVATE;
-    wanted.userns_fd = static_cast<std::uint64_t>(id_map.get());
+    wanted.userns_fd = static_cast<decltype(wanted.userns_fd)>(id_map.get());
     if (::mount_setattr(copy.get(), "", AT_EMPTY_PATH, &wanted, sizeof wanted) < 0) return {};
     return copy;
 }
 
 Fd make_id_map(const Fd& proc, const WritableFolder& folder, uid_t script) {
-    Fd ours;
-    Fd theirs;
-    if ((errno = make_pair(ours, theirs)) != 0) return {};
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return {};
+    Fd ours{ends[0]};
+    Fd theirs{ends[1]};
     const pid_t pid = ::fork();
     if (pid < 0) return {};
-    if (pid == 0) hold_namespace(theirs.get());
+    if (pid == 0) {
+        ours.reset();  // else the child would hold itself
+        hold_namespace(theirs.get());
+    }
     theirs.reset();
 
     Fd id_map;

@@ -63,7 +63,7 @@ TEST_CASE("without network nothing of the host answers", "[sandbox]") {
     CHECK(launcher.said({"connect4", "10.0.0.1", "80"}) == "ENETUNREACH\n");
     CHECK(launcher.said({"connect6", "fd00:ec2::254", "80"}) == "ENETUNREACH\n");
     CHECK(launcher.said({"connect6", "2606:4700::1", "443"}) == "ENETUNREACH\n");
-    CHECK(launcher.said({"read", "/etc/resolv.conf"}) == "");
+    CHECK(launcher.said({"read", "/etc/resolv.conf"}) == "nameserver 127.0.0.1\n");
 }
 
 TEST_CASE("an abstract socket of the host is not reached", "[sandbox]") {
@@ -105,5 +105,30 @@ TEST_CASE("no runner gets the host's network from a launcher that was not told t
     const ipc::Ready reply = launcher.build(with_host_network(launcher)).reply;
     CHECK(reply.step == ipc::Step::request);
     CHECK(reply.err == EPERM);
-    CHECK(launcher.said({"read", "/etc/resolv.conf"}) == "");  // others are built
+    CHECK(launcher.said({"read", "/etc/resolv.conf"}) ==
+          "nameserver 127.0.0.1\n");  // others are built
+}
+
+TEST_CASE("with network egress every address leads to the listeners, and nowhere else",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    const Listener host = listen_on_loopback();
+    ipc::BuildRequest request = launcher.request();
+    request.kind.network = ipc::Network::egress;
+    const auto said = [&](const std::string& act, const std::string& address,
+                          const std::string& port) {
+        return launcher.run_with(request, probe({act, address, port})).out;
+    };
+    // Accepted by the kernel for a listener that nobody serves here.
+    CHECK(said("connect4", "169.254.169.254", "80") == "ok\n");
+    CHECK(said("connect6", "2606:4700::1", "443") == "ok\n");
+    CHECK(said("connect6", "fd00:ec2::254", "443") == "ok\n");
+    // No listener: nobody at all, at once.
+    CHECK(said("connect4", "127.0.0.1", host.port) == "ECONNREFUSED\n");
+    CHECK(said("connect4", "10.0.0.1", "81") == "ECONNREFUSED\n");
+
+    Sandbox sandbox = launcher.build(request);
+    CHECK(sandbox.reply.listeners == 13);  // ten ports, DNS twice, the proxy
+    CHECK(launcher.build().reply.listeners == 0);
 }

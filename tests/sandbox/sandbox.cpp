@@ -265,6 +265,7 @@ Launcher::Launcher(const Options& options) : folder_{"sandbox-test"}, first_uid_
     add("--pool", std::to_string(options.pool));
     if (options.pool_age_s != 0) add("--pool-age", std::to_string(options.pool_age_s));
     add("--cgroups", options.cgroups);
+    words.insert(words.end(), options.more.begin(), options.more.end());
     if (options.require_cgroup) words.emplace_back("--require-cgroup");
     if (options.strict) words.emplace_back("--strict");
     std::vector<char*> argv;
@@ -409,6 +410,23 @@ std::string Launcher::said(std::vector<std::string> arguments) {
     REQUIRE(ended.report);
     REQUIRE(ended.report->wait_status == 0);
     return ended.out;
+}
+
+void Launcher::connect() {
+    inbox_.clear();
+    socket_ = connect_to(socket_path());
+    hello = await_hello(socket_.get());
+}
+
+std::size_t Launcher::unread() {
+    for (;;) {
+        pollfd more{socket_.get(), POLLIN, 0};
+        if (::poll(&more, 1, 0) != 1) return inbox_.size();
+        Packet packet;
+        packet.bytes = receive(socket_.get(), packet.descriptors);
+        if (packet.bytes.empty()) return inbox_.size();
+        inbox_.push_back(std::move(packet));
+    }
 }
 
 void Launcher::kill() {

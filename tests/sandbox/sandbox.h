@@ -83,6 +83,7 @@ public:
         unsigned pool_age_s = 0;       // 0: as long as the test takes
         std::string cgroups = "none";  // as the launcher takes it
         bool require_cgroup = false;
+        std::vector<std::string> more = {};  // words of the command line
         bool strict = false;
         bool listening = false;  // at socket_path(), instead of having one runner
         uid_t runner_uid = 0;
@@ -119,6 +120,9 @@ public:
     pid_t pid() const { return pid_; }
     uid_t first_uid() const { return first_uid_; }
     int socket() const { return socket_.get(); }
+    void connect();  // to one that is listening
+    // Records that have come and were not asked for yet.
+    std::size_t unread();
     void close_socket() { socket_.reset(); }
     void kill();       // and waits until it is gone
     int await_exit();  // its exit status

@@ -1,0 +1,452 @@
+// The warm pool with the real launcher: what is parked, who gets it, and when it goes
+// (sandbox.md T2, T21, T22, T23, T24, T32).
+#include "sandbox/launcher/pool.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "tests/sandbox/sandbox.h"
+#include "tests/support/seed.h"
+
+using namespace berth;
+using namespace berth::sandbox_test;
+using ipc::Step;
+
+namespace {
+
+// Parked from the start are those with network egress.
+ipc::BuildRequest egress(const Launcher& launcher) {
+    ipc::BuildRequest request = launcher.request();
+    request.kind.network = ipc::Network::egress;
+    return request;
+}
+
+// The whole life of a run in a parked sandbox.
+Ended run_parked(Launcher& launcher, Sandbox& parked, const Run& run) {
+    launcher.take(parked, launcher.request().assignment);
+    const auto failed = parked.start(run);
+    CHECK(launcher.await_attached().step == Step::none);
+    parked.end_input();
+    Ended ended = parked.finish();
+    ended.failed = failed;
+    return ended;
+}
+
+std::vector<Sandbox> await_parked(Launcher& launcher, int count) {
+    std::vector<Sandbox> all;
+    for (int i = 0; i < count; ++i)
+        all.push_back(launcher.await_parked());
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("a parked sandbox runs a program of the release that it is told later", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 2}};
+    CHECK(launcher.hello.pool_size == 2);
+    auto parked = await_parked(launcher, 2);
+    CHECK(parked[0].reply.kind.network == ipc::Network::egress);
+    CHECK(parked[0].reply.slot != parked[1].reply.slot);
+    CHECK(parked[0].reply.build_us > 0);
+    const Ended ended = run_parked(launcher, parked[0], probe({"call", "socket-inet"}));
+    CHECK_FALSE(ended.failed);
+    CHECK(ended.out == "ok\n");
+    REQUIRE(ended.report);
+    CHECK(ended.report->wait_status == 0);
+}
+
+TEST_CASE("a parked sandbox that was taken is replaced by another one", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1}};  // of 8 slots
+    std::set<std::uint64_t> serials;
+    std::set<std::uint32_t> slots;
+    for (int i = 0; i < 4; ++i) {
+        Sandbox parked = launcher.await_parked();
+        serials.insert(parked.reply.serial);
+        slots.insert(parked.reply.slot);
+        CHECK(run_parked(launcher, parked, probe({"exit", "0"})).report);
+    }
+    CHECK(serials.size() == 4);
+    CHECK(slots.size() == 4);  // a uid rests before it is used again
+}
+
+TEST_CASE("with a pool of 0 nothing is parked", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 0}};
+    CHECK(launcher.hello.pool_size == 0);
+    // The answer comes after whatever would have been parked before.
+    const Sandbox built = launcher.build(egress(launcher));
+    CHECK(built.reply.step == Step::none);
+    CHECK(launcher.unread() == 0);
+}
+
+TEST_CASE("a class is parked once it was asked for, and one with a grant never", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 16, .pool = 1}};
+    const Sandbox first = launcher.await_parked();
+    CHECK(first.reply.kind.network == ipc::Network::egress);
+    ipc::BuildRequest host = launcher.request();
+    host.kind.network = ipc::Network::host;
+    host.kind.grants = ipc::grant_host_network;
+    CHECK(launcher.build(host).reply.step == Step::none);
+    CHECK(launcher.build().reply.step == Step::none);
+    const Sandbox second = launcher.await_parked();
+    CHECK(second.reply.kind.network == ipc::Network::none);
+    CHECK(launcher.unread() == 0);
+}
+
+TEST_CASE("a burst beyond the pool is built cold, in the order it was asked for", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 32, .pool = 2}};
+    auto parked = await_parked(launcher, 2);
+    std::vector<std::uint64_t> asked;
+    for (int i = 0; i < 12; ++i)
+        asked.push_back(launcher.ask(egress(launcher)));
+    for (Sandbox& one : parked)
+        CHECK(run_parked(launcher, one, probe({"exit", "0"})).report);
+    std::set<std::uint32_t> slots;
+    for (const std::uint64_t id : asked) {
+        Sandbox sandbox = launcher.await_answer(id);
+        REQUIRE(sandbox.reply.step == Step::none);
+        slots.insert(sandbox.reply.slot);
+        CHECK_FALSE(sandbox.start(probe({"exit", "0"})));
+        sandbox.end_input();
+        CHECK(sandbox.finish().report);
+    }
+    CHECK(slots.size() == 12);
+    await_parked(launcher, 2);  // and the pool is full again
+}
+
+TEST_CASE("runs have precedence: parked sandboxes give their slots back", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 4, .pool = 1}};
+    Sandbox parked = launcher.await_parked();
+    std::vector<Sandbox> running;
+    for (int i = 0; i < 3; ++i) {
+        running.push_back(launcher.build(egress(launcher)));
+        REQUIRE(running.back().reply.step == Step::none);
+    }
+    const std::uint64_t last = launcher.ask(egress(launcher));
+    const ipc::Retire retire = launcher.await_retire();
+    CHECK(retire.slot == parked.reply.slot);
+    CHECK(retire.serial == parked.reply.serial);
+    parked = {};  // as the runner does
+    CHECK(launcher.await_answer(last).reply.step == Step::none);
+}
+
+TEST_CASE("a parked sandbox that dies is replaced, and never given to a run", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1}};
+    Sandbox dead = launcher.await_parked();
+    for (const uid_t uid : {dead.reply.uid - 1, dead.reply.uid})
+        for (const pid_t pid : processes_of(uid))
+            ::kill(pid, SIGKILL);
+    dead.await_death();
+    const ipc::Retire retire = launcher.await_retire();
+    CHECK(retire.serial == dead.reply.serial);
+    Sandbox next = launcher.await_parked();
+    CHECK(next.reply.serial != dead.reply.serial);
+
+    launcher.take(dead, launcher.request().assignment);
+    const ipc::Attached answer = launcher.await_attached();
+    CHECK(answer.step == Step::slot);
+    CHECK(answer.err == ESRCH);
+    CHECK(run_parked(launcher, next, probe({"exit", "0"})).report);
+}
+
+TEST_CASE("SIGHUP replaces all parked sandboxes", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 2}};
+    auto old = await_parked(launcher, 2);
+    ::kill(launcher.pid(), SIGHUP);
+    std::set<std::uint64_t> retired;
+    for (int i = 0; i < 2; ++i)
+        retired.insert(launcher.await_retire().serial);
+    CHECK(retired == std::set{old[0].reply.serial, old[1].reply.serial});
+    // One that a run took at that moment is the run's.
+    CHECK(run_parked(launcher, old[0], probe({"exit", "0"})).report);
+    old.clear();
+    const auto fresh = await_parked(launcher, 2);
+    CHECK(retired.count(fresh[0].reply.serial) + retired.count(fresh[1].reply.serial) == 0);
+}
+
+TEST_CASE("a parked sandbox is replaced when it is too old", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1, .pool_age_s = 1}};
+    Sandbox old = launcher.await_parked();
+    CHECK(launcher.await_retire().serial == old.reply.serial);
+    CHECK(launcher.await_parked().reply.serial != old.reply.serial);
+}
+
+TEST_CASE("when the runner goes, its parked sandboxes end, and the next one gets new ones",
+          "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1, .listening = true}};
+    launcher.connect();
+    Sandbox parked = launcher.await_parked();
+    launcher.close_socket();
+    parked.await_death();  // though this test still holds its sockets
+    launcher.connect();
+    Sandbox next = launcher.await_parked();
+    CHECK(next.reply.serial != parked.reply.serial);
+    CHECK(run_parked(launcher, next, probe({"exit", "0"})).report);
+}
+
+TEST_CASE("a release that is not there fails the run with its step, and leaves nothing", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1}};
+    Sandbox parked = launcher.await_parked();
+    ipc::Assignment assignment = launcher.request().assignment;
+    std::strcpy(assignment.release, "absent");
+    launcher.take(parked, assignment);
+    const auto failed = parked.start(probe({"exit", "0"}));
+    REQUIRE(failed);
+    CHECK(failed->step == Step::release);
+    CHECK(failed->err == ENOENT);
+    const ipc::Attached answer = launcher.await_attached();
+    CHECK(answer.step == Step::release);
+    CHECK(answer.err == ENOENT);
+    const uid_t uid = parked.reply.uid;
+    parked = {};
+    // Slots go round: when its slot is parked again, all of it was reaped.
+    for (;;) {
+        Sandbox next = launcher.await_parked();
+        if (next.reply.uid == uid) break;
+        CHECK(run_parked(launcher, next, probe({"exit", "0"})).report);
+    }
+}
+
+TEST_CASE("when the launcher dies, parked sandboxes end and running ones go on", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 2}};
+    auto parked = await_parked(launcher, 2);
+    Sandbox& running = parked[0];
+    launcher.take(running, launcher.request().assignment);
+    Run cat;
+    cat.argv = {"/bin/cat"};
+    CHECK_FALSE(running.start(cat));
+    CHECK(launcher.await_attached().step == Step::none);
+    Sandbox cold = launcher.build();
+    CHECK_FALSE(cold.start(cat));
+
+    launcher.kill();
+    parked[1].await_death();
+    for (Sandbox* one : {&running, &cold}) {
+        one->end_input();
+        const Ended ended = one->finish();
+        REQUIRE(ended.report);
+        CHECK(ended.report->wait_status == 0);
+    }
+}
+
+TEST_CASE("limits are the run's, whatever the sandbox was parked with", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1}};
+    Sandbox parked = launcher.await_parked();
+    ipc::Assignment assignment = launcher.request().assignment;
+    assignment.limits.open_files = 17;
+    assignment.limits.scratch_bytes = 1 << 20;
+    parked.limits = assignment.limits;
+    launcher.take(parked, assignment);
+    Run run;
+    run.argv = {"/bin/sh", "-c",
+                "ulimit -n; head -c 2000000 /dev/zero > /tmp/x 2>/dev/null; wc -c < /tmp/x"};
+    run.env = {"PATH=/usr/bin:/bin"};
+    CHECK_FALSE(parked.start(run));
+    CHECK(launcher.await_attached().step == Step::none);
+    parked.end_input();
+    CHECK(parked.finish().out == "17\n1048576\n");
+}
+
+TEST_CASE("before it is taken a parked sandbox shows no release", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.pool = 1}};
+    std::ofstream{launcher.release_path("probe") + "/mark"} << "x";
+    Sandbox parked = launcher.await_parked();
+    for (const pid_t pid : processes_of(parked.reply.uid)) {
+        const std::string root = "/proc/" + std::to_string(pid) + "/root/app";
+        CHECK(std::filesystem::is_empty(root));
+    }
+    launcher.take(parked, launcher.request().assignment);
+    CHECK(launcher.await_attached().step == Step::none);
+    for (const pid_t pid : processes_of(parked.reply.uid))  // the same look finds it now
+        CHECK(std::filesystem::exists("/proc/" + std::to_string(pid) + "/root/app/mark"));
+}
+
+TEST_CASE("nothing that one run wrote is there for the next one on the same slot", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 4, .pool = 1}};
+    std::set<std::uint32_t> used;
+    bool again = false;
+    for (int i = 0; i < 9; ++i) {
+        Sandbox parked = launcher.await_parked();
+        again = again || !used.insert(parked.reply.slot).second;
+        Run run;
+        run.argv = {"/bin/sh", "-c",
+                    "ls -A /tmp /work /dev/shm | grep left; touch /tmp/left /work/left "
+                    "/dev/shm/left; ls /tmp"};
+        run.env = {"PATH=/usr/bin:/bin"};
+        CHECK(run_parked(launcher, parked, run).out == "left\n");
+    }
+    CHECK(again);
+}
+
+TEST_CASE("a script in a parked sandbox holds its three streams and nothing else", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 160, .pool = 40}};
+    auto parked = await_parked(launcher, 40);
+    std::vector<Sandbox> running;
+    for (int i = 0; i < 8; ++i) {
+        running.push_back(std::move(parked.back()));
+        parked.pop_back();
+        launcher.take(running.back(), launcher.request().assignment);
+        Run cat;
+        cat.argv = {"/bin/cat"};
+        CHECK_FALSE(running.back().start(cat));
+        CHECK(launcher.await_attached().step == Step::none);
+    }
+    std::istringstream lines{run_parked(launcher, parked.back(), probe({"fds"})).out};
+    std::set<std::string> seen;
+    for (std::string line; std::getline(lines, line);)
+        seen.insert(line.substr(0, 7));
+    CHECK(seen == std::set<std::string>{"0 pipe:", "1 pipe:", "2 pipe:"});
+}
+
+TEST_CASE("what a compromised runner may send harms only itself", "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher{{.slots = 16, .pool = 2}};
+    auto parked = await_parked(launcher, 2);
+    auto random = test::seeded_random("hostile takes");
+    const auto some = [&](std::uint64_t below) { return random() % below; };
+    for (int i = 0; i < 300; ++i) {
+        ipc::TakeRequest take;
+        take.slot = static_cast<std::uint32_t>(some(2) == 0 ? some(20) : random());
+        take.serial = 1000 + some(1'000'000);  // of none that there is
+        take.assignment = launcher.request().assignment;
+        auto* bytes = reinterpret_cast<unsigned char*>(&take.assignment);
+        for (std::uint64_t n = some(3); n > 0; --n)
+            bytes[some(sizeof take.assignment)] = static_cast<unsigned char>(random());
+        if (some(10) == 0) take.header.version = static_cast<std::uint16_t>(random());
+        const std::string sent{reinterpret_cast<const char*>(&take), sizeof take};
+        REQUIRE(::send(launcher.socket(), sent.data(), sent.size(), MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(sent.size()));
+        const Step step = launcher.await_attached().step;
+        CHECK((step == Step::slot || step == Step::request));
+    }
+    for (Sandbox& one : parked)
+        CHECK(run_parked(launcher, one, probe({"call", "socket-inet"})).out == "ok\n");
+}
+
+// ---- the pool's decisions, without a kernel
+
+namespace {
+
+using launcher::Parked;
+using launcher::Pool;
+
+ipc::Class kind(ipc::Network network) {
+    ipc::Class made;
+    made.network = network;
+    std::strcpy(made.runtime, "host");
+    return made;
+}
+
+Parked parked(Pool& pool, unsigned slot, ipc::Network network, std::int64_t since_ms = 0) {
+    Parked one;
+    one.slot = slot;
+    one.serial = pool.next_serial();
+    one.kind = kind(network);
+    one.since_ms = since_ms;
+    return one;
+}
+
+}  // namespace
+
+TEST_CASE("the pool wants as many of each class as its size, those on their way counted",
+          "[pool]") {
+    Pool pool{{.size = 2}};
+    const auto none = kind(ipc::Network::none);
+    CHECK_FALSE(pool.missing({}, 0));
+    pool.want(none, {});
+    CHECK(pool.missing({}, 0));
+    CHECK(pool.missing({none}, 0));
+    CHECK_FALSE(pool.missing({none, none}, 0));
+    pool.add(parked(pool, 1, ipc::Network::none));
+    CHECK(pool.missing({}, 0));
+    CHECK_FALSE(pool.missing({none}, 0));
+}
+
+TEST_CASE("of two classes the emptier one is filled first", "[pool]") {
+    Pool pool{{.size = 2}};
+    pool.want(kind(ipc::Network::none), {});
+    pool.want(kind(ipc::Network::egress), {});
+    pool.add(parked(pool, 1, ipc::Network::none));
+    const auto missing = pool.missing({}, 0);
+    REQUIRE(missing);
+    CHECK(missing->kind.network == ipc::Network::egress);
+}
+
+TEST_CASE("replacements wait a moment after a take, unless the pool runs low", "[pool]") {
+    Pool pool{{.size = 4, .pause_ms = 3}};
+    pool.want(kind(ipc::Network::none), {});
+    std::uint64_t serial = 0;
+    for (unsigned slot = 0; slot < 4; ++slot) {
+        Parked one = parked(pool, slot, ipc::Network::none);
+        serial = one.serial;
+        pool.add(std::move(one));
+    }
+    REQUIRE(pool.take(3, serial, 100));
+    CHECK_FALSE(pool.missing({}, 102));
+    CHECK(pool.next_change_ms({}, 102) == 103);
+    CHECK(pool.missing({}, 103));
+    REQUIRE(pool.take(2, serial - 1, 110));
+    REQUIRE(pool.take(1, serial - 2, 110));
+    CHECK(pool.missing({}, 110));
+}
+
+TEST_CASE("a taken or dead one cannot be taken again, nor by another serial", "[pool]") {
+    Pool pool{{.size = 2}};
+    Parked one = parked(pool, 5, ipc::Network::none);
+    const std::uint64_t serial = one.serial;
+    pool.add(std::move(one));
+    CHECK_FALSE(pool.take(5, serial + 1, 0));
+    CHECK_FALSE(pool.take(4, serial, 0));
+    CHECK(pool.take(5, serial, 0));
+    CHECK_FALSE(pool.take(5, serial, 0));
+    pool.add(parked(pool, 6, ipc::Network::none));
+    CHECK(pool.died(6) == serial + 1);
+    CHECK_FALSE(pool.died(6));
+    CHECK_FALSE(pool.take(6, serial + 1, 0));
+}
+
+TEST_CASE("the oldest retires first, once, and only at its age", "[pool]") {
+    Pool pool{{.size = 2, .max_age_ms = 100}};
+    pool.add(parked(pool, 1, ipc::Network::none, 0));
+    pool.add(parked(pool, 2, ipc::Network::none, 50));
+    CHECK_FALSE(pool.retire_expired(99));
+    CHECK(pool.next_change_ms({}, 99) == 100);
+    const auto first = pool.retire_expired(100);
+    REQUIRE(first);
+    CHECK(first->slot == 1);
+    CHECK_FALSE(pool.retire_expired(100));
+    CHECK(pool.any_retiring());
+    CHECK(pool.take(1, first->serial, 101));  // the runner took it before it heard
+}
+
+TEST_CASE("after a sandbox could not be built the pool waits before it tries again", "[pool]") {
+    Pool pool{{.size = 1, .retry_ms = 1000}};
+    pool.want(kind(ipc::Network::none), {});
+    pool.build_failed(10);
+    CHECK_FALSE(pool.missing({}, 1009));
+    CHECK(pool.next_change_ms({}, 11) == 1010);
+    CHECK(pool.missing({}, 1010));
+}
