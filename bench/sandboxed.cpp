@@ -62,7 +62,8 @@ pid_t spawn(const std::vector<std::string>& argv, int from, int to) {
 
 }  // namespace
 
-Launcher::Launcher(const std::string& launcher, const std::filesystem::path& program) {
+Launcher::Launcher(const std::string& launcher, const std::filesystem::path& program,
+                   unsigned pool) {
     namespace fs = std::filesystem;
     const auto release = folder_.path() / "releases" / "bench";
     fs::create_directories(release);
@@ -75,9 +76,11 @@ Launcher::Launcher(const std::string& launcher, const std::filesystem::path& pro
     // dup2 onto itself would leave it close-on-exec.
     if (pair.b.get() == kFd)
         pair.b = Fd{check(::fcntl(kFd, F_DUPFD_CLOEXEC, kFd + 1), "moving a socket")};
-    pid_ = spawn({launcher, "--runner-fd", std::to_string(kFd), "--runner-uid", "0", "--releases",
-                  release.parent_path().string(), "--first-uid", "1879048192", "--slots", "8"},
-                 pair.b.get(), kFd);
+    pid_ = spawn(
+        {launcher, "--runner-fd", std::to_string(kFd), "--runner-uid", "0", "--releases",
+         release.parent_path().string(), "--first-uid", pool == 0 ? "1879048192" : "1879050000",
+         "--slots", "64", "--cgroups", "none", "--pool", std::to_string(pool)},
+        pair.b.get(), kFd);
     pair.b.reset();
     socket_ = std::move(pair.a);
     hello_ = await_record<ipc::Hello>(socket_, ipc::Record::hello, "the launcher's hello");
@@ -88,6 +91,46 @@ Launcher::~Launcher() {
     ::waitpid(pid_, nullptr, 0);
 }
 
+// Parked ones that come meanwhile are kept.
+runner::Packet Launcher::next_sandbox(std::uint64_t id) {
+    for (;;) {
+        auto packet = await_packet(socket_, "a sandbox");
+        if (packet.as<ipc::Attached>(ipc::Record::attached)) continue;
+        const auto reply = packet.as<ipc::Ready>(ipc::Record::ready);
+        if (!reply || reply->step != ipc::Step::none || packet.descriptors.size() < 3)
+            throw SystemError{reply ? reply->err : EPROTO,
+                              reply ? ipc::step_text(reply->step) : "building a sandbox"};
+        if (reply->id == id) return packet;
+        parked_.push_back(std::move(packet));
+    }
+}
+
+// Until the pool is full, so that no replacement is on its way while a start is timed.
+void Launcher::await_parked() {
+    while (parked_.size() < hello_.pool_size)
+        parked_.push_back(next_sandbox(0));
+}
+
+runner::Packet Launcher::ask(const ipc::BuildRequest& request) {
+    if (parked_.empty()) {
+        ipc::BuildRequest build = request;
+        build.id = next_id_++;
+        if (const int err = runner::send_record(socket_.get(), build); err != 0)
+            throw SystemError{err, "asking for a sandbox"};
+        return next_sandbox(build.id);
+    }
+    auto parked = std::move(parked_.front());
+    parked_.pop_front();
+    const auto reply = parked.as<ipc::Ready>(ipc::Record::ready);
+    ipc::TakeRequest take;
+    take.slot = reply->slot;
+    take.serial = reply->serial;
+    take.assignment = request.assignment;
+    if (const int err = runner::send_record(socket_.get(), take); err != 0)
+        throw SystemError{err, "taking a sandbox"};
+    return parked;
+}
+
 Times Launcher::run(const std::vector<std::string>& argv) {
     ipc::Start start;
     start.run_id = 1;
@@ -96,7 +139,9 @@ Times Launcher::run(const std::vector<std::string>& argv) {
     start.runtime = "host";
     start.release = "bench";
     start.memory_bytes = std::uint64_t{512} << 20;
+    start.network = static_cast<std::uint32_t>(ipc::Network::egress);  // parked from the start
     start.wall_time_s = 60;
+    if (hello_.pool_size > 0) await_parked();
 
     const auto begin = Steady::now();
     // The plan is made here as the runner makes it: it is part of a start.
@@ -104,13 +149,7 @@ Times Launcher::run(const std::vector<std::string>& argv) {
     auto request = runner::make_build_request(start);
     if (!plan || !request)
         throw std::runtime_error{!plan ? plan.error().message : request.error().message};
-    if (const int err = runner::send_record(socket_.get(), *request); err != 0)
-        throw SystemError{err, "asking for a sandbox"};
-    const auto built = await_packet(socket_, "a sandbox");
-    const auto reply = built.as<ipc::Ready>(ipc::Record::ready);
-    if (!reply || reply->step != ipc::Step::none || built.descriptors.size() < 3)
-        throw SystemError{reply ? reply->err : EPROTO,
-                          reply ? ipc::step_text(reply->step) : "building a sandbox"};
+    const runner::Packet built = ask(*request);
     const Fd& plan_socket = built.descriptors[0];
     const Fd& status = built.descriptors[1];
 

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <deque>
 #include <filesystem>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "base/file.h"
 #include "bench/bench.h"
 #include "sandbox/ipc/launcher_protocol.h"
+#include "sandbox/runner/record.h"
 
 namespace berth::bench {
 
@@ -23,20 +25,27 @@ class Launcher {
 public:
     // `program` is the file that lies in the release as /app/program. Throws when
     // sandboxes cannot be built here, saying why.
-    Launcher(const std::string& launcher, const std::filesystem::path& program);
+    Launcher(const std::string& launcher, const std::filesystem::path& program, unsigned pool = 0);
     ~Launcher();
     Launcher(const Launcher&) = delete;
     Launcher& operator=(const Launcher&) = delete;
 
-    // Cold: the sandbox is built now. `argv[0]` is an absolute path in it.
+    // Without a pool the sandbox is built now; with one this waits, uncounted, until one
+    // is parked. `argv[0]` is an absolute path in it.
     Times run(const std::vector<std::string>& argv);
     std::uint32_t protections() const { return hello_.protections; }
 
 private:
+    runner::Packet next_sandbox(std::uint64_t id);
+    void await_parked();
+    runner::Packet ask(const ipc::BuildRequest& request);
+
     TempDir folder_{"start-bench"};
     pid_t pid_ = -1;
     Fd socket_;
     ipc::Hello hello_;
+    std::deque<runner::Packet> parked_;
+    std::uint64_t next_id_ = 1;
 };
 
 // The same with nothing around it.
