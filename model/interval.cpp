@@ -104,7 +104,7 @@ tl::expected<seconds, TextError> parse_words(string_view text, std::size_t at) {
                                      printable(first.text, 20)));
         length = unit->length;
     } else if (digits < first.text.size()) {
-        const auto compact = parse_compact(first);
+        auto compact = parse_compact(first);
         if (!compact) return compact;
         length = *compact;
     } else {
@@ -157,7 +157,7 @@ tl::expected<Interval, TextError> parse_interval(string_view text, Seconds secon
 }
 
 tl::expected<seconds, TextError> parse_duration(string_view text) {
-    const auto length = parse_compact({text, 0});
+    auto length = parse_compact({text, 0});
     if (length && *length == seconds{0})
         return wrong(0, text.size(), "a duration is longer than 0: write '90s', '15m' or '1h30m'");
     return length;

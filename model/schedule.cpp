@@ -159,13 +159,13 @@ struct Ruled {
 }  // namespace
 
 Schedule::Schedule(Pattern pattern, ZonePtr zone, ClockRule rule)
-    : pattern_{std::move(pattern)}, zone_{std::move(zone)}, rule_{rule} {}
+    : pattern_{pattern}, zone_{std::move(zone)}, rule_{rule} {}
 
 Result<Schedule> Schedule::parse(std::string_view text, ZonePtr zone, ClockRule rule,
                                  Seconds seconds) {
-    auto pattern = parse_pattern(text, seconds);
+    const auto pattern = parse_pattern(text, seconds);
     if (!pattern) return tl::unexpected<Failure>{to_failure(pattern.error(), text)};
-    return Schedule{*std::move(pattern), std::move(zone), rule};
+    return Schedule{*pattern, std::move(zone), rule};
 }
 
 std::optional<Firing> Schedule::next(UtcSeconds after) const {

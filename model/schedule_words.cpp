@@ -204,7 +204,7 @@ std::string date_phrase(const Cron& cron) {
     const auto in_months = all_months(cron) ? std::string{} : " in " + months_phrase(cron);
     // Or-ed with each day, the other field says nothing.
     if (both ? any_day && any_weekday : any_day || any_weekday) return "every day" + in_months;
-    const auto on_days = "on " + days_phrase(cron) + of_month(cron);
+    auto on_days = "on " + days_phrase(cron) + of_month(cron);
     if (any_weekday) return on_days;
     if (any_day) {
         const bool only_plain = cron.nth_weekdays == 0 && cron.last_weekdays == 0;
@@ -217,7 +217,7 @@ std::string date_phrase(const Cron& cron) {
 }
 
 std::string cron_words(const Cron& cron) {
-    const auto clock = clock_phrase(cron);
+    auto clock = clock_phrase(cron);
     const auto date = date_phrase(cron);
     const bool often = all(cron.hours, 24) || times_phrase(cron).empty();
     if (date == "every day" && often) return clock;

@@ -53,7 +53,7 @@ const Zone& Zone::utc() {
     static const Zone kUtc = [] {
         Zone zone;
         zone.name_ = "UTC";
-        zone.abbreviations_ = std::string{"UTC", 4};
+        zone.abbreviations_ = std::string{"UTC"} + '\0';
         zone.kinds_ = {Kind{}};
         return zone;
     }();

@@ -148,7 +148,7 @@ std::int64_t YearlyChange::local_in(int year) const {
             return (first_of_january(year) + number - 1 + (after_leap_day ? 1 : 0)) * kDay + time;
         }
         case Day::weekday: {
-            const auto of_month = std::chrono::year{year} / static_cast<unsigned>(month);
+            const auto of_month = std::chrono::year{year} / std::chrono::month{month};
             const weekday wanted{number};
             const sys_days date =
                 week == 5 ? sys_days{of_month / wanted[last]} : sys_days{of_month / wanted[week]};
