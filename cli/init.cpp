@@ -142,6 +142,12 @@ root_key = {key}
 # How long live runs may end by themselves when Berth is stopped.
 # stop_grace_seconds = 10
 
+# How long ended runs, their triggers and their logs are kept; and how much of one
+# tenant, whose oldest runs go earlier past that. What waits, and the audit trail, stay.
+# retention_days = 30
+# tenant_runs = 100000
+# tenant_log_mib = 4096
+
 # error, warning or info.
 # log_level = info
 )",

@@ -16,6 +16,7 @@
 #include "daemon/api_impl.h"
 #include "daemon/loop_alarms.h"
 #include "daemon/recovery.h"
+#include "daemon/retention.h"
 #include "daemon/run_queue.h"
 #include "daemon/schedule_book.h"
 #include "model/limits.h"
@@ -27,6 +28,18 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kKeysAgain = 1s;
 constexpr auto kLastWords = 2s;  // for the ends of stopped runs to be stored
+
+void log_sweep(const Result<Swept>& swept) {
+    if (!swept)
+        log_error("cannot remove what is old, trying again in an hour",
+                  {{"reason", swept.error().message}});
+    else if (swept->runs + swept->keys + swept->log_days > 0)
+        log_info("removed what is old", {{"runs", swept->runs},
+                                         {"idempotency_keys", swept->keys},
+                                         {"log_days", swept->log_days},
+                                         {"pages_given_back", swept->pages},
+                                         {"slices", swept->slices}});
+}
 
 class AppImpl final : public App {
 public:
@@ -69,6 +82,7 @@ private:
         server_.emplace(*loop_, clock_, std::move(control_), router_, server_options());
         runner_.connect();
         schedules_.open();
+        retention_.open();
         log_info("serving", {{"socket", config_.control_socket().string()}});
     }
 
@@ -133,6 +147,7 @@ private:
         log_info("stopping", {{"signal", signo}, {"live_runs", flow_.live()}});
         engine_.close();
         schedules_.close();
+        retention_.close();
         flow_.close();
         if (flow_.live() == 0) return end();
         grace_.start(config_.stop_grace);
@@ -163,6 +178,7 @@ private:
         stopping_ = true;
         engine_.close();
         schedules_.close();
+        retention_.close();
         flow_.close();
         end();
     }
@@ -200,8 +216,9 @@ private:
     Engine engine_{alarms_, queue_, flow_, config_.max_runs};
     ScheduleBook book_{*store_, clock_};
     ScheduleEngine schedules_{alarms_, clock_, book_, [this] { engine_.kick(); }};
-    ApiImpl api_{{*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_, schedules_,
-                  book_, upload_work_}};
+    ApiImpl api_{{*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_,
+                  schedules_, book_, upload_work_}};
+    Retention retention_{{alarms_, clock_, *store_, logs_, config_.retention}, log_sweep};
     Router router_;
     std::optional<Server> server_;
     Timer grace_{*loop_, [this] { grace_is_over(); }};

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/grants.h"
+#include "store/retention.h"
 
 namespace berth {
 
@@ -27,6 +28,7 @@ struct Config {
     std::optional<std::uint32_t> daemon_uid, runner_uid;  // default: users berth, berth-runner
     LogLevel log_level = LogLevel::info;
     std::chrono::seconds stop_grace{10};  // live runs may end by themselves when we are stopped
+    RetentionPolicy retention;            // retention_days, tenant_runs, tenant_log_mib
 
     // The sandbox. What is not set here the launcher chooses.
     std::string cgroups = "auto";             // auto, none, or a delegated cgroup v2 folder

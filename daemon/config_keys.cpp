@@ -43,6 +43,17 @@ Setter number_key(Member Config::*member, std::int64_t min, std::int64_t max) {
     };
 }
 
+Setter retention_key(std::int64_t min, std::int64_t max,
+                     void (*set)(RetentionPolicy&, std::int64_t)) {
+    return [=](Config& config, std::string_view text) -> std::string {
+        const auto number = to_number<std::int64_t>(text);
+        if (!number || *number < min || *number > max)
+            return fmt::format("must be a number from {} to {}", min, max);
+        set(config.retention, *number);
+        return "";
+    };
+}
+
 Setter yes_no_key(bool Config::*member) {
     return [member](Config& config, std::string_view text) -> std::string {
         config.*member = text == "yes" || text == "true";
@@ -145,6 +156,19 @@ const std::map<std::string, Setter, std::less<>>& setters() {
              config.stop_grace = std::chrono::seconds{number.value_or(0)};
              return number && *number >= 0 && *number <= 3600 ? "" : "must be from 0 to 3600";
          }},
+        {"retention_days", retention_key(1, 36'500,
+                                         [](RetentionPolicy& policy, std::int64_t days) {
+                                             policy.runs = std::chrono::days{days};
+                                         })},
+        {"tenant_runs", retention_key(1, 1'000'000'000,
+                                      [](RetentionPolicy& policy, std::int64_t runs) {
+                                          policy.runs_of_tenant = runs;
+                                      })},
+        {"tenant_log_mib", retention_key(1, 1'000'000,
+                                         [](RetentionPolicy& policy, std::int64_t mib) {
+                                             policy.log_bytes_of_tenant =
+                                                 static_cast<std::uint64_t>(mib) * limits::MiB;
+                                         })},
         {"allow_near_runtime", yes_no_key(&Config::allow_near_runtime)},
         {"allow_host_network", retired("is a grant now: write 'grant.INTEGRATION = host_network', "
                                        "or 'grant.* = host_network' for all")},

@@ -239,6 +239,33 @@ void LogStore::read(Range range, Callback<void(Result<std::vector<LogChunk>>)> d
     });
 }
 
+void LogStore::remove_between(RunId run, Time from, Time to) {
+    const std::string first = to_utc_day(from);
+    const std::string last = to_utc_day(to);
+    for (const std::string& day : written_->all()) {
+        if (day < first || day > last) continue;
+        SqliteDb& db = written_->get(day);
+        Tx tx{db, Tx::Mode::write};
+        db.exec("delete from chunks where run_id = $1", {run});
+        db.query("pragma incremental_vacuum");
+        tx.commit();
+        db.checkpoint(SqliteDb::Checkpoint::passive);
+    }
+}
+
+void LogStore::remove_run(RunId run, Time from, Time to, Callback<void(Result<void>)> done) {
+    auto held = std::make_shared<Callback<void(Result<void>)>>(std::move(done));
+    writer_.run([this, run, from, to, held] {
+        Result<void> removed;
+        try {
+            remove_between(run, from, to);
+        } catch (const std::exception& error) {
+            removed = tl::unexpected<Failure>{trouble(error, "delete")};
+        }
+        answer(loop_, std::move(*held), std::move(removed));
+    });
+}
+
 void LogStore::remove_before(Time oldest_kept, Callback<void(Result<std::int64_t>)> done) {
     auto held = std::make_shared<Callback<void(Result<std::int64_t>)>>(std::move(done));
     const std::string day = to_utc_day(oldest_kept);

@@ -45,6 +45,8 @@ public:
     };
     void read(Range range, Callback<void(Result<std::vector<LogChunk>>)> done);
 
+    // Deletes what this run printed between these times, and gives the room back.
+    void remove_run(RunId run, Time from, Time to, Callback<void(Result<void>)> done);
     // Deletes the files of days before the one of `oldest_kept`; says how many.
     void remove_before(Time oldest_kept, Callback<void(Result<std::int64_t>)> done);
 
@@ -62,6 +64,7 @@ private:
     class Days;
 
     void write_waiting();                                  // Thread: writer_
+    void remove_between(RunId run, Time from, Time to);    // Thread: writer_
     std::vector<LogChunk> read_range(const Range& range);  // Thread: reader_
 
     const std::filesystem::path dir_;

@@ -76,13 +76,13 @@ std::optional<std::vector<ExpiredRun>> runs_past_quota(Db& db, const RetentionPo
     return runs;
 }
 
-std::size_t remove_runs(Db& db, const std::vector<ExpiredRun>& runs) {
+RemovedRuns remove_runs(Db& db, const std::vector<ExpiredRun>& runs) {
     std::int64_t rows = 0;
     std::int64_t bytes = 0;
-    std::size_t done = 0;
+    RemovedRuns result;
     for (const ExpiredRun& run : runs) {
         if (rows >= kSliceRows || bytes >= kSliceBytes) break;
-        ++done;
+        ++result.done;
         if (db.one(kIsLast, {run.id})) continue;
         bytes += db.must(
                        "select coalesce(sum(length(body) + length(payload)), 0) from triggers"
@@ -92,9 +92,9 @@ std::size_t remove_runs(Db& db, const std::vector<ExpiredRun>& runs) {
         rows += db.exec("delete from run_connections where run_id = $1", {run.id});
         rows += db.exec("delete from run_events where run_id = $1", {run.id});
         rows += db.exec("delete from triggers where run_id = $1", {run.id});
-        rows += db.exec("delete from runs where id = $1", {run.id});
+        result.removed += db.exec("delete from runs where id = $1", {run.id});
     }
-    return done;
+    return result;
 }
 
 std::int64_t forget_idempotency_keys(Db& db, const RetentionCut& cut, std::int64_t limit) {

@@ -50,9 +50,13 @@ std::optional<std::vector<ExpiredRun>> runs_past_quota(Db& db, const RetentionPo
                                                        TenantId& cursor, std::int64_t limit);
 
 // A slice: deletes the first of them, until it has deleted enough rows or bytes for
-// one turn. Answers with how many runs it was done with, at least one; those that may
-// not go (live again, or a tenant's last) count.
-std::size_t remove_runs(Db& db, const std::vector<ExpiredRun>& runs);
+// one turn. It is done with at least one; those that may not go (live again, or a
+// tenant's last) it leaves where they are.
+struct RemovedRuns {
+    std::size_t done = 0;
+    std::int64_t removed = 0;
+};
+RemovedRuns remove_runs(Db& db, const std::vector<ExpiredRun>& runs);
 // A slice: forgets up to `limit` keys; how many. Their triggers stay.
 std::int64_t forget_idempotency_keys(Db& db, const RetentionCut& cut, std::int64_t limit);
 

@@ -152,7 +152,10 @@ TEST_CASE("the written configuration documents every setting", "[cli]") {
                             "env_name",
                             "log_level",
                             "allow_near_runtime",
-                            "stop_grace_seconds"})
+                            "stop_grace_seconds",
+                            "retention_days",
+                            "tenant_runs",
+                            "tenant_log_mib"})
         CHECK_THAT(config, Contains("\n" + std::string{key} + " = ") ||
                                Contains("\n# " + std::string{key} + " = "));
     for (const std::string& line : split(config, '\n'))

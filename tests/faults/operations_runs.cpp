@@ -90,7 +90,9 @@ std::vector<Operation> run_operations() {
              return answer(runs_past_quota(db, policy, cursor, 20));
          }},
         {"remove_runs", writes, 2,
-         [](Db& db, Dice& dice) { return answer(remove_runs(db, some_expired(db, dice))); }},
+         [](Db& db, Dice& dice) {
+             return answer(remove_runs(db, some_expired(db, dice)).removed);
+         }},
         {"forget_idempotency_keys", writes, 1,
          [](Db& db, Dice& dice) { return answer(forget_idempotency_keys(db, some_cut(dice), 5)); }},
         {"give_pages_back", writes, 2,
@@ -121,12 +123,12 @@ std::vector<Operation> run_operations() {
          }},
         {"put_off", writes, 1,
          [](Db& db, Dice& dice) {
-             put_off(db, some_run(db, dice), dice.now + std::chrono::seconds{5});
+             put_off(db, some_run(db, dice), dice.now, dice.now + std::chrono::seconds{5});
              return Result<std::string>{"done"};
          }},
         {"queued_runs", reads, 1,
          [](Db& db, Dice& dice) { return answer(queued_runs(db, dice.now, 20)); }},
-        {"next_retry", reads, 1, [](Db& db, Dice&) { return answer(next_retry(db).has_value()); }},
+        {"next_retry", reads, 1, [](Db& db, Dice& dice) { return answer(next_retry(db, dice.now).has_value()); }},
         {"count_live_runs", reads, 1, [](Db& db, Dice&) { return answer(count_live_runs(db)); }},
         {"count_waiting_triggers", reads, 1,
          [](Db& db, Dice&) { return answer(count_waiting_triggers(db)); }},
