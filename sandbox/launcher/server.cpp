@@ -75,6 +75,10 @@ int Server::wait_ms() const {
     std::int64_t next = runner_ ? pool_.next_change_ms(parking(), now) : -1;
     for (const auto& building : building_)
         if (next < 0 || building->deadline_ms() < next) next = building->deadline_ms();
+    if (!waiting_.empty() && full_since_ms_ >= 0) {
+        const std::int64_t given_up = full_since_ms_ + kSlotWaitMs;
+        if (given_up > now && (next < 0 || given_up < next)) next = given_up;
+    }
     const int swept = workshop_.cgroups.sweep(now);
     int wait = next < 0 ? -1 : static_cast<int>(std::clamp<std::int64_t>(next - now, 0, 60'000));
     if (swept >= 0 && (wait < 0 || swept < wait)) wait = swept;

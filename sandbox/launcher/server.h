@@ -59,6 +59,8 @@ private:
     unsigned cores_;
     Fd runner_;
     std::deque<ipc::BuildRequest> waiting_;
+    std::int64_t full_since_ms_ = -1;  // since when the first of them finds no slot
+    static constexpr std::int64_t kSlotWaitMs = 500;
     std::vector<std::unique_ptr<Building>> building_;
 };
 

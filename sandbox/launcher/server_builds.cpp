@@ -45,9 +45,14 @@ bool Server::begin_waiting() {
         const bool full = failed.step == Step::slot && failed.err == EAGAIN;
         // A parked one gives way to a run; its slot is free once it has been reaped.
         if (full && pool_.count() > 0) return make_room();
+        // A run that has ended may not have been reaped yet, or one is being built to park.
+        if (full && full_since_ms_ < 0) full_since_ms_ = now_ms();
+        if (full && now_ms() < full_since_ms_ + kSlotWaitMs) return true;
+        if (!full) full_since_ms_ = -1;
         if (failed.step != Step::none && !refuse(waiting_.front(), failed)) return false;
         waiting_.pop_front();
     }
+    if (waiting_.empty()) full_since_ms_ = -1;
     return true;
 }
 
