@@ -244,12 +244,17 @@ void LogStore::remove_between(RunId run, Time from, Time to) {
     const std::string last = to_utc_day(to);
     for (const std::string& day : written_->all()) {
         if (day < first || day > last) continue;
-        SqliteDb& db = written_->get(day);
-        Tx tx{db, Tx::Mode::write};
-        db.exec("delete from chunks where run_id = $1", {run});
-        db.query("pragma incremental_vacuum");
-        tx.commit();
-        db.checkpoint(SqliteDb::Checkpoint::passive);
+        try {
+            SqliteDb& db = written_->get(day);
+            Tx tx{db, Tx::Mode::write};
+            db.exec("delete from chunks where run_id = $1", {run});
+            db.query("pragma incremental_vacuum");
+            tx.commit();
+            db.checkpoint(SqliteDb::Checkpoint::passive);
+        } catch (const StoreError&) {
+            written_->close(day);
+            throw;
+        }
     }
 }
 
