@@ -23,6 +23,7 @@ struct DnsQuestion {
 };
 
 inline constexpr std::uint16_t kDnsTypeA = 1;
+inline constexpr std::uint16_t kDnsTypeAaaa = 28;
 inline constexpr std::uint16_t kDnsClassInternet = 1;
 inline constexpr std::uint32_t kDnsTimeToLive = 60;  // of an answer, in seconds
 

@@ -105,7 +105,8 @@ void ServedRun::answer_dns(const DnsQuestion& question, Callback<void(std::strin
         record.time_us = to_micros(clock_.now());
         record.name = *name;
         record.refused = std::move(why);
-        add(std::move(record));
+        // Asked for both addresses at once, by most: once is enough on the record.
+        if (question.type != kDnsTypeAaaa) add(std::move(record));
         return at_once(DnsCode::no_such_name);
     }
     names_.look_up(*name, [this, alive = alive_, question, shared](const Found& found) {
