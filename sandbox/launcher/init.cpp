@@ -33,7 +33,7 @@ namespace {
 
 using ipc::Step;
 
-constexpr rlim_t kNormalNiceLimit = 20;
+constexpr int kNiceLimitOfZero = 20;
 constexpr int kBackgroundNice = 10;
 
 // Before the descriptors are moved, so that a failure is told on the socket as it came.
@@ -101,7 +101,9 @@ int make_namespaces(const Order& order) {
         ::unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (own_network ? CLONE_NEWNET : 0)));
 }
 
-int mount_own_proc(const Order&) { return mount_proc(); }
+int mount_own_proc(const Order& order) {
+    return mount_proc((order.equipment.protections & ipc::protection_strict) != 0);
+}
 
 int mount_the_scratch(const Order& order) {
     return mount_scratch(order.request.assignment.limits, order.uid + 1);
@@ -221,13 +223,14 @@ int step_back(const Order& order) noexcept {
     if (order.request.id != 0) return 0;
     rlimit allowed{};
     if (::getrlimit(RLIMIT_NICE, &allowed) < 0) return errno;
-    if (allowed.rlim_cur < kNormalNiceLimit) return 0;
-    return errno_of(::setpriority(PRIO_PROCESS, 0, kBackgroundNice));
+    const int priority = order.equipment.priority;
+    if (allowed.rlim_cur < static_cast<rlim_t>(kNiceLimitOfZero - priority)) return 0;
+    return errno_of(::setpriority(PRIO_PROCESS, 0, priority + kBackgroundNice));
 }
 
 int step_forward(const Order& order) noexcept {
     if (order.request.id != 0) return 0;
-    return errno_of(::setpriority(PRIO_PROCESS, 0, 0));
+    return errno_of(::setpriority(PRIO_PROCESS, 0, order.equipment.priority));
 }
 
 void give_up(Step step, int err) noexcept {

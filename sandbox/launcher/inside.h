@@ -27,6 +27,7 @@ struct Equipment {
     Filter script_filter;
     Filter init_filter;
     int landlock_abi = 0;
+    int priority = 0;  // nice value of this program, and of what runs
     std::uint32_t protections = 0;
     Allowed allowed;  // by the administrator, on the command line
     EgressPorts egress_ports;

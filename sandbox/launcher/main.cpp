@@ -45,8 +45,9 @@ int settle() {
     if (dumped && ::write(dumped.get(), "0", 1) != 1) return errno;
     // Where these are refused, sandboxes to be parked are built with the priority of all
     // others, and there are descriptors for fewer of them.
-    const rlimit normal_priority{20, 20};
-    (void)::setrlimit(RLIMIT_NICE, &normal_priority);
+    const auto own = static_cast<rlim_t>(20 - ::getpriority(PRIO_PROCESS, 0));
+    const rlimit back_to_own{own, own};
+    (void)::setrlimit(RLIMIT_NICE, &back_to_own);
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) < 0) return errno;
     files.rlim_cur = files.rlim_max;
@@ -145,6 +146,7 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
                     "start it as root with this capability");
 
     equipment.egress_ports = options.egress_ports;
+    equipment.priority = ::getpriority(PRIO_PROCESS, 0);
     equipment.landlock_abi = landlock_abi();
     const Probe probe = probe_protections(cgroups, equipment.landlock_abi);
     if (probe.step != ipc::Step::none)

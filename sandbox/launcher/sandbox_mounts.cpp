@@ -54,12 +54,14 @@ int make_as_owner(int folder, uid_t uid) {
 
 // Covers what the kernel has of `names` with copies of `mask`.
 int cover_all(const Fd& proc, std::span<const char* const> names, const Fd& mask) {
+    Fd cover;
     for (const char* name : names) {
-        struct stat status {};
-        if (::fstatat(proc.get(), name, &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
-        const Fd cover = copy_mount(mask.get(), "", kReadOnly | MOUNT_ATTR_NOEXEC);
+        // As read-only as the template root, where the mask lies.
+        if (!cover) cover = copy_mount_as_it_is(mask.get());
         if (!cover) return errno;
-        if (const int err = attach(cover, proc.get(), name); err != 0) return err;
+        const int err = attach(cover, proc.get(), name);
+        if (err == 0) cover.reset();
+        if (err != 0 && err != ENOENT) return err;  // then it covers the next one
     }
     return 0;
 }
@@ -85,18 +87,26 @@ int limit_ipc(const Fd& proc) {
 
 }  // namespace
 
-int mount_proc() {
+int mount_proc(bool strict) {
     // Before the new /proc covers them.
     const Fd mask{::open(kMask, O_PATH | O_CLOEXEC)};
     if (!mask) return errno;
     const Fd empty{::open(kMaskFolder, O_PATH | O_DIRECTORY | O_CLOEXEC)};
     if (!empty) return errno;
-    constexpr MountOption options[] = {{"hidepid", "invisible"}};
-    const Fd proc = new_mount("proc", options, kNoSuidNoDev | MOUNT_ATTR_NOEXEC);
+    constexpr MountOption options[] = {{"hidepid", "invisible"}, {"subset", "pid"}};
+    const std::span<const MountOption> all{options};
+    const auto attributes = kNoSuidNoDev | MOUNT_ATTR_NOEXEC;
+    const Fd proc = new_mount("proc", all.first(1), attributes);
     if (!proc) return errno;
     if (const int err = attach(proc, AT_FDCWD, "/proc"); err != 0) return err;
 
     if (const int err = limit_ipc(proc); err != 0) return err;
+    if (strict) {
+        if (::umount2("/proc", MNT_DETACH) < 0) return errno;
+        const Fd processes = new_mount("proc", all, attributes);
+        if (!processes) return errno;
+        return attach(processes, AT_FDCWD, "/proc");
+    }
 
     const Fd sys = copy_mount(proc.get(), "sys", kReadOnly | MOUNT_ATTR_NOEXEC);
     if (!sys) return errno;

@@ -9,8 +9,9 @@
 
 namespace berth::launcher {
 
-// A new /proc that shows only the own processes, with what tells of the host masked.
-int mount_proc();
+// A new /proc that shows only the own processes, with what tells of the host masked;
+// strictly nothing but processes.
+int mount_proc(bool strict);
 
 // One size-limited tmpfs for /tmp, /work and /dev/shm, owned by `uid` (on the host).
 int mount_scratch(const ipc::SandboxLimits& limits, uid_t uid);

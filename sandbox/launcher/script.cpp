@@ -90,9 +90,11 @@ int set_limits(const Order&) {
 // When it is known which run it is.
 int set_run_limits(const Order& order, const ipc::SandboxLimits& limits) {
     const bool cgroup = (order.equipment.protections & ipc::protection_cgroup_memory) != 0;
+    // One more where a cgroup has the same limit: it comes first, and counts its refusals.
+    const bool counted = (order.equipment.protections & ipc::protection_cgroup_pids) != 0;
     const Limit all[] = {
         {RLIMIT_NOFILE, limits.open_files},
-        {RLIMIT_NPROC, limits.processes},
+        {RLIMIT_NPROC, limits.processes + (counted ? 1 : 0)},
         {RLIMIT_FSIZE, limits.file_bytes},
         // Not RLIMIT_AS: runtimes with a JIT reserve far more than they use.
         {RLIMIT_DATA, cgroup ? RLIM_INFINITY : limits.memory_bytes},

@@ -252,6 +252,12 @@ Result<ipc::BuildRequest> make_build_request(const ipc::Start& start) {
     if (start.memory_bytes == 0) return refused("memory_bytes", "must not be 0");
     request.kind.network = static_cast<ipc::Network>(start.network);
     request.kind.grants = start.grants;
+    if (!start.extra_syscalls.empty() &&
+        !put_component(request.kind.syscalls, start.extra_syscalls))
+        return refused("extra_syscalls", "is not a short name of one path component");
+    if (!start.writable_path.empty() &&
+        !put_component(request.assignment.writable, start.writable_path))
+        return refused("writable_path", "is not a short name of one path component");
     request.assignment.limits = limits_of(start);
     return request;
 }

@@ -149,3 +149,17 @@ TEST_CASE("a slot that is used again holds nothing of its last run", "[sandbox]"
     for (const char* folder : {"/work", "/tmp", "/dev/shm"})
         CHECK(launcher.said({"list", folder}) == "");
 }
+
+TEST_CASE("in the strict profile /proc has nothing but processes", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher strict{{.strict = true}};
+    CHECK((strict.hello.protections & ipc::protection_strict) != 0);
+    for (const char* name : {"meminfo", "cpuinfo", "uptime", "version", "stat", "sys", "net",
+                             "filesystems", "loadavg", "kcore", "sysrq-trigger"})
+        CHECK(strict.said({"read", std::string{"/proc/"} + name}) == "ENOENT\n");
+    CHECK_THAT(strict.said({"read", "/proc/self/status"}), Contains("NoNewPrivs"));
+    CHECK(strict.said({"processes"}).rfind("self ", 0) == 0);
+    Launcher usual;
+    CHECK((usual.hello.protections & ipc::protection_strict) == 0);
+    CHECK_THAT(usual.said({"read", "/proc/meminfo"}), Contains("MemTotal"));
+}
