@@ -128,7 +128,8 @@ std::vector<Operation> run_operations() {
          }},
         {"queued_runs", reads, 1,
          [](Db& db, Dice& dice) { return answer(queued_runs(db, dice.now, 20)); }},
-        {"next_retry", reads, 1, [](Db& db, Dice& dice) { return answer(next_retry(db, dice.now).has_value()); }},
+        {"next_retry", reads, 1,
+         [](Db& db, Dice& dice) { return answer(next_retry(db, dice.now).has_value()); }},
         {"count_live_runs", reads, 1, [](Db& db, Dice&) { return answer(count_live_runs(db)); }},
         {"count_waiting_triggers", reads, 1,
          [](Db& db, Dice&) { return answer(count_waiting_triggers(db)); }},
@@ -167,6 +168,10 @@ std::vector<Operation> run_operations() {
         {"list_run_connections", reads, 1,
          [](Db& db, Dice& dice) {
              return answer(list_run_connections(db, some_run(db, dice), {}));
+         }},
+        {"count_run_connections", reads, 1,
+         [](Db& db, Dice& dice) {
+             return answer(count_run_connections(db, some_run(db, dice), 1));
          }},
         {"count_runs", reads, 1, [](Db& db, Dice&) { return answer(count_runs(db)); }},
     };
