@@ -308,6 +308,19 @@ TEST_CASE("nothing of v1 is left when the launcher has ended, also of a dead one
     CHECK(groups.slots() == 0);
 }
 
+TEST_CASE("a launcher removes the folders of dead ones, and no living one's", "[sandbox]") {
+    BERTH_NEEDS_V1();
+    const fs::path dead = fs::path{v1_parent("memory")} / "berth-1";
+    REQUIRE((::mkdir(dead.c_str(), 0755) == 0 || errno == EEXIST));
+    fs::create_directory(dead / "slot-3");
+    Launcher first{{.slots = 2, .cgroups = "auto"}};
+    const V1Groups groups{first};
+    CHECK_FALSE(fs::exists(dead));
+    Launcher second{{.slots = 2, .cgroups = "auto"}};
+    CHECK(fs::exists(groups.folders.front()));
+    CHECK(first.said({"call", "fionread"}) == "ok\n");
+}
+
 TEST_CASE("a launcher that must have a cgroup does not start without one", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     CHECK_THROWS(Launcher{{.cgroups = "none", .require_cgroup = true}});
