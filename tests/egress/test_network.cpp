@@ -118,6 +118,9 @@ TestNetwork::TestNetwork() {
 }
 
 TestNetwork::~TestNetwork() {
+    // For the next one in this process.
+    (void)::umount2("/etc/resolv.conf", MNT_DETACH);
+    (void)::umount2("/etc/hosts", MNT_DETACH);
     if (to_world_ != nullptr) ::fclose(to_world_);
     if (from_world_ != nullptr) ::fclose(from_world_);
     if (world_ < 0) return;
