@@ -131,7 +131,7 @@ runner::Packet Launcher::ask(const ipc::BuildRequest& request) {
     return parked;
 }
 
-Times Launcher::run(const std::vector<std::string>& argv) {
+Times Launcher::run(const std::vector<std::string>& argv, ipc::Network network) {
     ipc::Start start;
     start.run_id = 1;
     start.argv = argv;
@@ -139,7 +139,7 @@ Times Launcher::run(const std::vector<std::string>& argv) {
     start.runtime = "host";
     start.release = "bench";
     start.memory_bytes = std::uint64_t{512} << 20;
-    start.network = static_cast<std::uint32_t>(ipc::Network::egress);  // parked from the start
+    start.network = static_cast<std::uint32_t>(network);
     start.wall_time_s = 60;
     if (hello_.pool_size > 0) await_parked();
 

@@ -21,6 +21,9 @@ struct Times {
     Steady::duration end{};
 };
 
+// What is parked from the start.
+inline constexpr auto kParkedNetwork = ipc::Network::egress;
+
 class Launcher {
 public:
     // `program` is the file that lies in the release as /app/program. Throws when
@@ -32,7 +35,7 @@ public:
 
     // Without a pool the sandbox is built now; with one this waits, uncounted, until one
     // is parked. `argv[0]` is an absolute path in it.
-    Times run(const std::vector<std::string>& argv);
+    Times run(const std::vector<std::string>& argv, ipc::Network network = kParkedNetwork);
     std::uint32_t protections() const { return hello_.protections; }
 
 private:

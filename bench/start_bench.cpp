@@ -52,6 +52,8 @@ void compare(bench::Launcher& warm, bench::Launcher& cold, const Subject& subjec
     bench::print_head(subject.name, "µs");
     series("berth-launcher, warm", subject, n, [&] { return warm.run(subject.argv); });
     series("berth-launcher, cold", subject, n, [&] { return cold.run(subject.argv); });
+    series("berth-launcher, cold, no network", subject, n,
+           [&] { return cold.run(subject.argv, ipc::Network::none); });
     if (bwrap.empty()) return;
     std::vector<std::string> wrapped{
         bwrap,   "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--proc", "/proc",

@@ -105,7 +105,7 @@ Fd Attacher::copy_release(const char* release) const {
     if ((errno = visit.err()) != 0) return {};
     const Fd folder{open_beneath(releases_.get(), release, O_PATH | O_DIRECTORY)};
     if (!folder) return {};
-    return Fd{::open_tree(folder.get(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)};
+    return copy_mount_as_it_is(folder.get());
 }
 
 Failed Attacher::attach(const Fd& mounts, const ipc::SandboxLimits& built_with,

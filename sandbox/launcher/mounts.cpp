@@ -33,6 +33,10 @@ Fd copy_mount(int folder, const char* path, std::uint64_t attributes, Depth dept
     return tree;
 }
 
+Fd copy_mount_as_it_is(int folder) {
+    return Fd{::open_tree(folder, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH)};
+}
+
 int attach(const Fd& mount, int folder, const char* path) {
     return errno_of(::move_mount(mount.get(), "", folder, path, MOVE_MOUNT_F_EMPTY_PATH));
 }

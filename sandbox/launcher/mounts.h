@@ -28,6 +28,10 @@ enum class Depth { this_mount, with_submounts };
 Fd copy_mount(int folder, const char* path, std::uint64_t attributes,
               Depth depth = Depth::this_mount);
 
+// The same with the attributes of its source, in one call: for mounts that were made as
+// their copies must be.
+Fd copy_mount_as_it_is(int folder);
+
 // 0, or an errno value. Never follows a symbolic link.
 int attach(const Fd& mount, int folder, const char* path);
 

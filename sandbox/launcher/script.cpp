@@ -55,6 +55,9 @@ int become_script_user(const Order&) {
 int drop_capabilities(const Order&) { return keep_only(0); }
 
 int limit(decltype(RLIMIT_CORE) what, std::uint64_t value) {
+    const rlimit asked{value, value};
+    if (::setrlimit(what, &asked) == 0) return 0;
+    if (errno != EPERM) return errno;
     rlimit now{};
     if (::getrlimit(what, &now) < 0) return errno;
     const rlim_t both = std::min<rlim_t>(value, now.rlim_max);  // raising it is not our right
