@@ -11,6 +11,9 @@
 namespace berth::runner {
 namespace {
 
+// A group that is at its limit may be a large page short of it.
+constexpr std::uint64_t kNearlyBytes = std::uint64_t{2} << 20;
+
 // One small file of the group; empty when it is not there.
 class File {
 public:
@@ -56,8 +59,10 @@ CgroupCounters read_counters(int cgroup_dir) noexcept {
     if (cgroup_dir < 0) return c;
     if (const File control{cgroup_dir, "memory.oom_control"}; control.has("oom_kill ")) {  // v1
         c.oom_kills = control.sum("oom_kill ");
-        c.limit_hits = File{cgroup_dir, "memory.failcnt"}.number();
         c.memory_peak_bytes = File{cgroup_dir, "memory.max_usage_in_bytes"}.number();
+        // Not by memory.failcnt, which newer kernels no longer count.
+        const std::uint64_t limit = File{cgroup_dir, "memory.limit_in_bytes"}.number();
+        c.limit_hits = c.memory_peak_bytes + kNearlyBytes >= limit ? 1 : 0;
         return c;
     }
     const File events{cgroup_dir, "memory.events"};

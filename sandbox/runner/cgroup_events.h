@@ -9,7 +9,7 @@ namespace berth::runner {
 
 struct CgroupCounters {
     std::uint64_t oom_kills = 0;      // processes killed for memory, whoever's memory it was
-    std::uint64_t limit_hits = 0;     // the group's own limit was at its end
+    std::uint64_t limit_hits = 0;     // the group's own limit was reached; v1 knows only whether
     std::uint64_t forks_refused = 0;  // by the limit of processes; v2 only
     std::uint64_t memory_peak_bytes = 0;
     std::uint64_t io_read_bytes = 0;  // v2 only

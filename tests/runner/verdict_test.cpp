@@ -143,13 +143,16 @@ TEST_CASE("the counters of v2 are read from its files", "[runner]") {
 TEST_CASE("the counters of v1 are read from its files", "[runner]") {
     Group group;
     group.file("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
-    group.file("memory.failcnt", "17\n");
-    group.file("memory.max_usage_in_bytes", "4096\n");
+    group.file("memory.failcnt", "0\n");  // though it was reached
+    group.file("memory.limit_in_bytes", "50331648\n");
+    group.file("memory.max_usage_in_bytes", "50327552\n");
     const CgroupCounters c = read_counters(group.dir.get());
     CHECK(c.oom_kills == 2);
-    CHECK(c.limit_hits == 17);
-    CHECK(c.memory_peak_bytes == 4096);
+    CHECK(c.limit_hits == 1);
+    CHECK(c.memory_peak_bytes == 50327552);
     CHECK_FALSE(c.known_empty);
+    group.file("memory.max_usage_in_bytes", "20000000\n");  // the host's memory, then
+    CHECK(read_counters(group.dir.get()).limit_hits == 0);
 }
 
 TEST_CASE("without a cgroup nothing is known, and nothing is killed", "[runner]") {

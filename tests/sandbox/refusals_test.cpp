@@ -2,6 +2,7 @@
 // looks absent, and what is allowed, is not (sandbox.md T15, T16, T17).
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -78,4 +79,38 @@ TEST_CASE("refused calls of threads and children are answered too", "[sandbox]")
     const Ended ended = launcher.run(probe({"calls-everywhere", "mount"}));
     CHECK(ended.out == "EPERM\nEPERM\nEPERM\n");
     CHECK(refused(ended) == std::set<int>{SYS_mount});
+}
+
+TEST_CASE("usual interpreters make no call that is refused", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    struct Program {
+        const char* path;
+        const char* option;
+        const char* code;
+    };
+    const Program all[] = {
+        {"/bin/sh", "-c", "echo a | cat > /work/f; test -s /work/f"},
+        {"/usr/bin/perl", "-e", "print 1"},
+        {"/usr/bin/python3", "-c",
+         "import ssl, subprocess, threading, tempfile, socket, multiprocessing as m\n"
+         "p = m.Process(target=print); p.start(); p.join()\n"
+         "t = threading.Thread(target=print); t.start(); t.join()"},
+        {"/usr/bin/node", "-e",
+         "fetch('http://127.0.0.1:1/').catch(() => {}); new (require('worker_threads').Worker)("
+         "'1', {eval: true}); require('fs').writeFileSync('/work/f', 'x'); require('os').cpus()"},
+    };
+    Launcher launcher;
+    ipc::BuildRequest request = launcher.request();
+    request.assignment.limits.scratch_bytes = 64 << 20;
+    for (const Program& program : all) {
+        if (::access(program.path, X_OK) != 0) continue;
+        INFO(program.path);
+        Run run;
+        run.argv = {program.path, program.option, program.code};
+        run.env = {"PATH=/usr/bin:/bin", "HOME=/work"};
+        run.folder = "/work";
+        const Ended ended = launcher.run_with(request, run);
+        CHECK(ended.err == "");
+        CHECK(refused(ended) == std::set<int>{});
+    }
 }
