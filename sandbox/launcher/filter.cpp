@@ -19,7 +19,6 @@
 
 #include "base/fd.h"
 #include "sandbox/launcher/kernel.h"
-#include "sandbox/launcher/refusals.h"
 #include "sandbox/launcher/syscalls.h"
 
 namespace berth::launcher {
@@ -170,9 +169,7 @@ Filter make_init_filter(int& err) {
     Rules rules{SCMP_ACT_KILL_PROCESS};
     rules.add_all(SCMP_ACT_ALLOW, init_syscalls());
     for (const std::uint64_t request : {SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND})
-        rules.add(SCMP_ACT_ALLOW, "ioctl",
-                  SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xffffffff, std::uint64_t{kListenerFd}),
-                  SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xffffffff, request));
+        rules.add(SCMP_ACT_ALLOW, "ioctl", SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xffffffff, request));
     return rules.take({}, err);
 }
 

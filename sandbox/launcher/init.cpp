@@ -164,9 +164,6 @@ int forbid_new_privileges(const Order&) {
 
 int live_by_status_socket(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, 0)); }
 
-// When pid 2 has loaded its filter: the last thing to wait for before this one's own.
-int take_listener(const Order& order) { return order.filter().notifies ? receive_listener() : 0; }
-
 int load_init_filter(const Order& order) { return order.equipment.init_filter.load(); }
 
 // After pid 2 was forked, so that it does not inherit the filter. Bits are locked
@@ -178,7 +175,6 @@ constexpr InsideStep kInitSteps[] = {
     {Step::session, hide_from_script},
     {Step::rlimits, step_forward},
     {Step::parent_death, live_by_status_socket},
-    {Step::seccomp, take_listener},
     {Step::seccomp, load_init_filter},
 };
 

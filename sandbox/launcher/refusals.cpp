@@ -2,6 +2,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -40,11 +41,11 @@ int make_listener_socket(int& child_end) noexcept {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno;
     // Out of the way, since one of the two may have that very number.
-    const int child = ::fcntl(ends[1], F_DUPFD_CLOEXEC, kListenerFd + 1);
+    const int child = ::fcntl(ends[1], F_DUPFD_CLOEXEC, kListenerSocketFd + 1);
     if (child < 0) return errno;
     (void)::close(ends[1]);
-    if (ends[0] != kListenerFd) {
-        if (::dup3(ends[0], kListenerFd, O_CLOEXEC) < 0) return errno;
+    if (ends[0] != kListenerSocketFd) {
+        if (::dup3(ends[0], kListenerSocketFd, O_CLOEXEC) < 0) return errno;
         (void)::close(ends[0]);
     }
     child_end = child;
@@ -71,9 +72,16 @@ int send_listener(int child_end, int listener) noexcept {
     return err;
 }
 
-int receive_listener() noexcept {
-    int listener = -1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)];
+void Refusals::ready(short events) noexcept {
+    if ((events & POLLIN) != 0) return listener_ >= 0 ? answer() : receive();
+    // Nobody is left who has the filter, or pid 2 has failed.
+    if (listener_ >= 0) (void)::close(listener_);
+    listener_ = -1;
+    socket_ = -1;
+}
+
+void Refusals::receive() noexcept {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener_)];
     char byte = 0;
     iovec part{&byte, 1};
     msghdr message{};
@@ -81,23 +89,22 @@ int receive_listener() noexcept {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    const ssize_t n = ::recvmsg(kListenerFd, &message, MSG_CMSG_CLOEXEC);
-    if (n < 0) return errno;
-    const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-    if (n != 1 || rights == nullptr || rights->cmsg_type != SCM_RIGHTS) return EPIPE;
-    std::memcpy(&listener, CMSG_DATA(rights), sizeof listener);
-    if (::dup3(listener, kListenerFd, O_CLOEXEC) < 0) return errno;
-    return errno_of(::close(listener));
+    const ssize_t n = ::recvmsg(socket_, &message, MSG_CMSG_CLOEXEC);
+    const cmsghdr* rights = n == 1 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (rights != nullptr && rights->cmsg_type == SCM_RIGHTS)
+        std::memcpy(&listener_, CMSG_DATA(rights), sizeof listener_);
+    (void)::close(socket_);
+    socket_ = -1;
 }
 
 void Refusals::answer() noexcept {
     seccomp_notif call{};  // the kernel wants it zeroed
-    if (::ioctl(kListenerFd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) return;  // it was killed
+    if (::ioctl(listener_, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) return;  // it was killed
     remember(call.data.nr);
     seccomp_notif_resp response{};
     response.id = call.id;
     response.error = -EPERM;
-    (void)::ioctl(kListenerFd, SECCOMP_IOCTL_NOTIF_SEND, &response);
+    (void)::ioctl(listener_, SECCOMP_IOCTL_NOTIF_SEND, &response);
 }
 
 void Refusals::remember(int number) noexcept {

@@ -10,30 +10,37 @@
 
 namespace berth::launcher {
 
-// Where pid 1 has the listener, and before that each side its end of their socket.
-inline constexpr int kListenerFd = 8;
+// Where pid 1 has its end of the socket that the listener comes by.
+inline constexpr int kListenerSocketFd = 8;
 
 // Whether filters may have a listener here; tried by a child, for ever changed by it.
 bool can_listen_to_filter() noexcept;
 
-// pid 1, before it forks: the socket at kListenerFd and, for the child, `child_end`.
+// pid 1, before it forks: the socket at kListenerSocketFd and, for the child, `child_end`.
 int make_listener_socket(int& child_end) noexcept;
 // pid 2, with its filter loaded: hands the listener over by `child_end`, closes both.
 int send_listener(int child_end, int listener) noexcept;
-// pid 1: waits for it and puts it at kListenerFd, in the socket's place.
-int receive_listener() noexcept;
-
+// In pid 1. It does not wait for the listener before it is ready: a refused call that
+// comes earlier waits in the kernel.
 class Refusals {
 public:
-    // Answers one call, when kListenerFd is readable.
-    void answer() noexcept;
+    explicit Refusals(bool expected) noexcept : socket_{expected ? kListenerSocketFd : -1} {}
+
+    // To be watched for POLLIN; -1: nothing is to come.
+    int fd() const noexcept { return listener_ >= 0 ? listener_ : socket_; }
+    // `events` of poll(2) on it: takes the listener, or answers one call.
+    void ready(short events) noexcept;
     void write_to(ipc::EndReport& report) const noexcept;
 
 private:
+    void receive() noexcept;
+    void answer() noexcept;
     void remember(int number) noexcept;
     static constexpr unsigned kMost = sizeof(ipc::EndReport::refused) / sizeof(std::uint16_t);
     std::uint16_t numbers_[kMost] = {};
     unsigned count_ = 0;
+    int socket_;
+    int listener_ = -1;
 };
 
 }  // namespace berth::launcher

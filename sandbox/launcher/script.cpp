@@ -280,7 +280,7 @@ void write_files(std::span<char> files) {
 
 void run_script(const Order& order, int listener_socket) {
     (void)::close(kStatusFd);  // else the end of pid 1 would not end the socket
-    if (order.filter().notifies) (void)::close(kListenerFd);  // pid 1's end
+    if (order.filter().notifies) (void)::close(kListenerSocketFd);  // pid 1's end
     for (const InsideStep& step : kScriptSteps)
         if (const int err = step.run(order); err != 0) give_up(step.step, err);
     if (const int err = load_filter(order, listener_socket); err != 0) give_up(Step::seccomp, err);

@@ -121,7 +121,7 @@ constexpr const char* kGrantable[] = {"ptrace",
                                       "memfd_secret"};
 
 constexpr const char* kInit[] = {
-    "ppoll", "poll",  "read", "recvfrom",   "sendto",          "wait4",
+    "ppoll", "poll",  "read", "recvfrom",   "recvmsg",         "sendto",      "wait4",
     "kill",  "close", "exit", "exit_group", "restart_syscall", "rt_sigreturn"};
 
 }  // namespace

@@ -59,13 +59,12 @@ void hear_of_run() {
 }  // namespace
 
 void watch(int child_signals, pid_t script, bool notified) {
-    Refusals refusals;
+    Refusals refusals{notified};
     // Also a script that does nothing but make refused calls leaves the other two heard.
-    pollfd watched[4] = {{kStatusFd, POLLIN, 0},
-                         {child_signals, POLLIN, 0},
-                         {notified ? kListenerFd : -1, POLLIN, 0},
-                         {kSetupFd, POLLIN, 0}};
+    pollfd watched[4] = {
+        {kStatusFd, POLLIN, 0}, {child_signals, POLLIN, 0}, {-1, POLLIN, 0}, {kSetupFd, POLLIN, 0}};
     for (;;) {
+        watched[2].fd = refusals.fd();
         if (::poll(watched, 4, -1) < 0) ::_exit(0);
         if (watched[1].revents != 0) {
             signalfd_siginfo info;
@@ -82,10 +81,7 @@ void watch(int child_signals, pid_t script, bool notified) {
             hear_of_run();
             watched[3].fd = -1;
         }
-        if ((watched[2].revents & POLLIN) != 0)
-            refusals.answer();
-        else if (watched[2].revents != 0)
-            watched[2].fd = -1;  // nobody is left who has the filter
+        if (watched[2].revents != 0) refusals.ready(watched[2].revents);
     }
 }
 

@@ -6,7 +6,7 @@
 
 namespace berth::launcher {
 
-// `child_signals` is a signalfd for SIGCHLD; `notified`: the listener is at kListenerFd.
+// `child_signals` is a signalfd for SIGCHLD; `notified`: pid 2 sends a listener.
 [[noreturn]] void watch(int child_signals, pid_t script, bool notified);
 
 }  // namespace berth::launcher
