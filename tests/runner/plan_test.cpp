@@ -214,7 +214,7 @@ TEST_CASE("a build request carries names and limits, and refuses what is no name
          [](auto& s) { s.release = "../etc"; }},
         {"'release' is not a short name of one path component", [](auto& s) { s.release = ".."; }},
         {"'release' is not a short name of one path component", [](auto& s) { s.release = "a/b"; }},
-        {"'network' is a kind this program does not know", [](auto& s) { s.network = 2; }},
+        {"'network' is a kind this program does not know", [](auto& s) { s.network = 3; }},
         {"'memory_bytes' must not be 0", [](auto& s) { s.memory_bytes = 0; }},
     };
     for (const Row& row : rows) {

@@ -57,7 +57,8 @@ TEST_CASE("an oversized packet and too many descriptors are broken, not cut", "[
     CHECK(packet.state == Packet::State::broken);
     CHECK(packet.err == EPROTO);
 
-    char control[CMSG_SPACE(5 * sizeof(int))] = {};
+    constexpr std::size_t kTooMany = kMaxDescriptors + 1;
+    char control[CMSG_SPACE(kTooMany * sizeof(int))] = {};
     iovec part{const_cast<char*>(big.data()), 8};
     msghdr header{};
     header.msg_iov = &part;
@@ -67,8 +68,8 @@ TEST_CASE("an oversized packet and too many descriptors are broken, not cut", "[
     cmsghdr* c = CMSG_FIRSTHDR(&header);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(5 * sizeof(int));
-    const int fds[5] = {0, 0, 0, 0, 0};
+    c->cmsg_len = CMSG_LEN(kTooMany * sizeof(int));
+    const int fds[kTooMany] = {};
     std::memcpy(CMSG_DATA(c), fds, sizeof fds);
     REQUIRE(::sendmsg(pair.a.get(), &header, 0) == 8);
     packet = receive_packet(pair.b.get());
