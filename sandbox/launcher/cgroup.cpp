@@ -51,7 +51,13 @@ int Cgroups::prepare(unsigned slot, const ipc::SandboxLimits& limits, Fd& clone_
     ended_.erase(std::remove_if(ended_.begin(), ended_.end(),
                                 [slot](const Ended& one) { return one.slot == slot; }),
                  ended_.end());
-    if (const int err = remove(slot); err != 0) return err;
+    // A group may be busy for a moment longer than its last process is there.
+    int left = remove(slot);
+    for (int tries = 0; left == EBUSY && tries < 10; ++tries) {
+        (void)::poll(nullptr, 0, 1);
+        left = remove(slot);
+    }
+    if (left != 0) return left;
     if (kind_ != CgroupKind::v2) return 0;
     const int err = make(roots_[0], slot, limits, clone_into);
     if (err != 0) {
