@@ -72,7 +72,11 @@ private:
                       [this](Result<Recovered> recovered) {
                           if (!recovered) return store_broke(recovered.error());
                           log_info("recovered", {{"waiting_again", recovered->waiting_again},
-                                                 {"failed", recovered->failed}});
+                                                 {"handed_over", recovered->handed_over.size()}});
+                          for (const HandedOver& run : recovered->handed_over) {
+                              engine_.adopt(run.run.id);
+                              flow_.expect(run);
+                          }
                           serve();
                       });
     }
@@ -129,28 +133,36 @@ private:
         engine_.open();
     }
 
-    void runner_went(const std::string& why) {
+    void runner_went() {
         engine_.close();
-        flow_.all_lost(why);
+        flow_.runner_gone();
     }
 
     void run_ended(RunId id) {
         engine_.ended(id);
-        if (stopping_ && flow_.live() == 0) end();
+        if (stopping_ && may_leave()) end();
     }
 
-    // No new runs; live ones may end by themselves for a while, then they are
-    // stopped and recorded as lost, those that had not begun wait again; then the server
+    bool may_leave() const { return (draining_ ? flow_.live() : flow_.unsettled()) == 0; }
+
+    // No new runs; those that had not begun wait again. SIGTERM (a restart, an upgrade)
+    // leaves live ones to the runner, for the next berthd. With SIGINT they may end by
+    // themselves for a while, then they are stopped and recorded as lost. Then the server
     // ends, then we do.
     void stop(int signo) {
-        if (std::exchange(stopping_, true)) return;
+        const bool draining = signo == SIGINT;
+        if (std::exchange(stopping_, true) && draining_ == draining) return;
+        draining_ = draining;
         log_info("stopping", {{"signal", signo}, {"live_runs", flow_.live()}});
         engine_.close();
         schedules_.close();
         retention_.close();
         flow_.close();
-        if (flow_.live() == 0) return end();
-        grace_.start(config_.stop_grace);
+        if (may_leave()) return end();
+        if (draining)
+            grace_.start(config_.stop_grace);
+        else
+            last_.start(kLastWords);
     }
 
     void grace_is_over() {
@@ -195,7 +207,8 @@ private:
         config_.runner_socket(),
         {
             [this](const ipc::RunnerHello&) { runner_came(); },
-            [this](const std::string& why) { runner_went(why); },
+            [this](const std::vector<ipc::RunName>& runs) { flow_.live_runs(runs); },
+            [this](const std::string&) { runner_went(); },
             [this](const ipc::Started& message) { flow_.started(message); },
             [this](ipc::Output message) { flow_.output(std::move(message)); },
             [this](ipc::Connection message) { flow_.connection(std::move(message)); },
@@ -226,6 +239,7 @@ private:
     Timer keys_again_{*loop_, [this] { load_keys(); }};
     bool loading_keys_ = false;
     bool stopping_ = false;
+    bool draining_ = false;
     bool ending_ = false;
     int exit_code_ = 0;
     // Last, so that they are joined first: what they work on belongs to the parts above.

@@ -1,5 +1,7 @@
 // The way to the runner, and the ways off it: preparing, handing over, giving back,
-// cancelling, stopping.
+// cancelling, stopping, and finding each other again.
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -9,7 +11,13 @@
 namespace berth {
 
 RunFlow::RunFlow(Parts parts, std::function<void(RunId)> ended)
-    : parts_{std::move(parts)}, ended_{std::move(ended)} {}
+    : parts_{std::move(parts)},
+      ended_{std::move(ended)},
+      away_{parts_.loop, [this] {
+                all_lost(
+                    fmt::format("berth-runner was not there for {} s",
+                                duration_cast<std::chrono::seconds>(parts_.runner_away).count()));
+            }} {}
 
 RunFlow::~RunFlow() { *alive_ = false; }
 
@@ -19,13 +27,55 @@ RunFlow::LivePtr RunFlow::find(std::int64_t run_id, int attempt) const {
     return found == live_.end() || found->second->run.attempt != attempt ? nullptr : found->second;
 }
 
-void RunFlow::launch(const Run& run) {
+RunFlow::LivePtr RunFlow::hold(const Run& run) {
     auto live = std::make_shared<Live>(parts_.loop, run, [this, id = run.id] {
         const auto held = live_.find(id);
         if (held != live_.end()) proceed(LivePtr{held->second});
     });
-    live_[run.id] = live;
-    prepare(live);
+    return live_[run.id] = std::move(live);
+}
+
+void RunFlow::launch(const Run& run) { prepare(hold(run)); }
+
+void RunFlow::expect(const HandedOver& before) {
+    const LivePtr live = hold(before.run);
+    live->stage = Stage::with_runner;
+    live->started = before.run.state == RunState::running;
+    live->heard_connections = live->stored_connections = before.connections;
+    if (!away_.armed()) away_.start(parts_.runner_away);
+}
+
+// Ours are adopted; what else it has was given up, and dies there.
+void RunFlow::live_runs(const std::vector<ipc::RunName>& runs) {
+    away_.stop();
+    std::vector<ipc::RunName> ours;
+    std::set<LivePtr> there;
+    for (const ipc::RunName& run : runs)
+        if (const LivePtr live = find(run.run_id, run.attempt)) {
+            ours.push_back(run);
+            there.insert(live);
+        }
+    parts_.runner.adopt(std::move(ours));
+    for (const auto& [id, live] : std::map{live_}) {
+        if (there.contains(live)) confirm(live);
+        if (live->stage != Stage::with_runner) continue;
+        if (!there.contains(live))
+            finish(live, Lost{"berth-runner no longer has it"}, {});
+        else if (live->cancelled || live->stopping)
+            parts_.runner.cancel(id.value, live->run.attempt);
+    }
+}
+
+void RunFlow::runner_gone() { away_.start(parts_.runner_away); }
+
+void RunFlow::all_lost(const std::string& why) {
+    for (const auto& [id, live] : std::map{live_})
+        if (live->stage == Stage::with_runner) finish(live, Lost{why}, {});
+}
+
+std::size_t RunFlow::unsettled() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        live_, [](const auto& entry) { return entry.second->stage != Stage::with_runner; }));
 }
 
 // What the store could not do is tried again.

@@ -7,10 +7,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/loop/timer.h"
 #include "base/loop/worker.h"
 #include "daemon/log_hub.h"
+#include "daemon/recovery.h"
 #include "daemon/run_start.h"
 #include "daemon/runner_link.h"
 #include "scheduler/ports.h"
@@ -33,20 +35,25 @@ public:
         RunnerLink& runner;
         Worker& work;
         RunSettings settings;
+        // A runner that was away for so long has lost its runs.
+        std::chrono::milliseconds runner_away = std::chrono::seconds{30};
     };
     // `ended`: the run is final, or waits again with another attempt.
     RunFlow(Parts parts, std::function<void(RunId)> ended);
     ~RunFlow() override;
 
     void launch(const Run& run) override;
+    // One that an earlier berthd handed over: whether it lives the runner will say.
+    void expect(const HandedOver& before);
 
     // What the runner says.
+    void live_runs(const std::vector<ipc::RunName>& runs);
     void started(const ipc::Started& message);
     void output(ipc::Output message);
     void connection(ipc::Connection message);
     void ended(const ipc::Ended& message);
-    // The runner is gone, and every run with it.
-    void all_lost(const std::string& why);
+    // Its runs are waited for.
+    void runner_gone();
 
     // Ends a run, wherever it is: conflict when it has ended already.
     void cancel(const By& by, RunId run, Done<RunView> done);
@@ -57,6 +64,8 @@ public:
     void stop_all();
 
     std::size_t live() const { return live_.size(); }
+    // Of these, the ones that cannot be left to the runner as they are.
+    std::size_t unsettled() const;
 
     // Since this process began, for /metrics.
     struct Counts {
@@ -75,6 +84,7 @@ private:
     using LivePtr = std::shared_ptr<Live>;
 
     LivePtr find(std::int64_t run_id, int attempt) const;
+    LivePtr hold(const Run& run);
     void proceed(const LivePtr& live);
     void prepare(const LivePtr& live);
     void make(RunMaterial material);
@@ -85,6 +95,8 @@ private:
     void cancel_waiting(const By& by, RunId run, Done<RunView> done);
     void flush(const LivePtr& live);
     void keep_connections(const LivePtr& live);
+    void confirm(const LivePtr& live);
+    void all_lost(const std::string& why);
     void finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end);
     void store_end(const LivePtr& live);
     void let_go(const LivePtr& live, const RunView& view);
@@ -97,6 +109,7 @@ private:
     std::size_t unstored_bytes_ = 0;  // of output that the log store has not confirmed
     bool throttled_ = false;
     bool closed_ = false;
+    Timer away_;  // while the runner is not there
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

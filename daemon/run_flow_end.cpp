@@ -9,9 +9,16 @@
 
 namespace berth {
 
+namespace {
+
+// The runner counts each attempt from 1; the log of a run is one sequence.
+std::uint64_t first_seq(int attempt) { return static_cast<std::uint64_t>(attempt - 1) << 32; }
+
+}  // namespace
+
 void RunFlow::started(const ipc::Started& message) {
     const LivePtr live = find(message.run_id, message.attempt);
-    if (!live) return;
+    if (!live || std::exchange(live->started, true)) return;
     ++(message.warm ? counts_.started_warm : counts_.started_cold);
     RunEnd known;
     known.warm = message.warm;
@@ -29,11 +36,11 @@ void RunFlow::started(const ipc::Started& message) {
 
 void RunFlow::output(ipc::Output message) {
     const LivePtr live = find(message.run_id, message.attempt);
-    if (!live) return;
+    if (!live || message.seq <= live->heard_seq) return;  // or: it is said again
+    live->heard_seq = message.seq;
     LogChunk chunk;
     chunk.run_id = live->run.id;
-    // The runner counts each attempt from 1; the log of a run is one sequence.
-    chunk.seq = (static_cast<std::uint64_t>(message.attempt - 1) << 32) + message.seq;
+    chunk.seq = first_seq(message.attempt) + message.seq;
     chunk.time = time_from_micros(message.time_us);
     switch (message.stream) {
         case ipc::StreamKind::out: chunk.stream = OutputStream::out; break;
@@ -67,6 +74,8 @@ void RunFlow::flush(const LivePtr& live) {
         for (const LogChunk& chunk : *kept)
             unstored_bytes_ -= chunk.bytes.size();
         parts_.hub.stored(live->run.id, kept->back().seq);
+        live->stored_seq = kept->back().seq - first_seq(live->run.attempt);
+        confirm(live);
         throttle();
         flush(live);
         store_end(live);
@@ -75,10 +84,11 @@ void RunFlow::flush(const LivePtr& live) {
 
 void RunFlow::connection(ipc::Connection message) {
     const LivePtr live = find(message.run_id, message.attempt);
-    if (!live) return;
+    if (!live || message.number <= live->heard_connections) return;  // or: it is said again
+    live->heard_connections = message.number;
     ++(message.refused.empty() ? counts_.connections : counts_.refused_connections);
     // berth-egress has its own limit; this is ours.
-    if (live->connections_seen++ >= limits::kRunConnections) return;
+    if (message.number > kConnectionRows) return;
     RunConnection connection;
     connection.run_id = live->run.id;
     connection.attempt = message.attempt;
@@ -103,7 +113,8 @@ void RunFlow::keep_connections(const LivePtr& live) {
         [id = live->run.id, attempt = live->run.attempt, batch](Db& db) {
             return add_run_connections(db, id, attempt, *batch);
         },
-        [this, live, batch, alive = alive_](Result<std::int64_t> kept) {
+        [this, live, batch, last = live->heard_connections,
+         alive = alive_](Result<std::int64_t> kept) {
             if (!*alive) return;
             live->keeping_connections = false;
             if (!kept && heals(kept.error())) {
@@ -113,9 +124,16 @@ void RunFlow::keep_connections(const LivePtr& live) {
             if (!kept)
                 log_warning("cannot record the connections of a run, ignoring",
                             {{"run", live->run.id.str()}, {"reason", kept.error().message}});
+            live->stored_connections = last;
+            confirm(live);
             keep_connections(live);
             store_end(live);
         });
+}
+
+// What the runner need not keep any longer.
+void RunFlow::confirm(const LivePtr& live) {
+    parts_.runner.stored({live->name(), live->stored_seq, live->stored_connections});
 }
 
 void RunFlow::throttle() {
@@ -130,7 +148,7 @@ void RunFlow::throttle() {
 
 void RunFlow::ended(const ipc::Ended& message) {
     const LivePtr live = find(message.run_id, message.attempt);
-    if (!live) return;
+    if (!live) return parts_.runner.settled({message.run_id, message.attempt});
     RunEnd end;
     end.std_out = message.std_out;
     end.refused_syscalls = message.refused_syscalls;
@@ -142,11 +160,6 @@ void RunFlow::ended(const ipc::Ended& message) {
     if (live->stopping && !live->cancelled && std::holds_alternative<Cancelled>(outcome))
         outcome = Lost{"the daemon was stopped while it ran"};
     finish(live, outcome, end);
-}
-
-void RunFlow::all_lost(const std::string& why) {
-    for (const auto& [id, live] : std::map{live_})
-        if (live->stage == Stage::with_runner) finish(live, Lost{why}, {});
 }
 
 void RunFlow::finish(const LivePtr& live, const Outcome& outcome, const RunEnd& end) {
@@ -187,6 +200,7 @@ void RunFlow::store_end(const LivePtr& live) {
 
 void RunFlow::let_go(const LivePtr& live, const RunView& view) {
     live_.erase(live->run.id);
+    parts_.runner.settled(live->name());
     if (is_final(view.run.state)) ++counts_.ended[view.run.state];
     log_info("run ended", {{"run", view.run.id.str()},
                            {"tenant", view.run.tenant_id.str()},

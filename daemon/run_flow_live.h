@@ -32,15 +32,21 @@ struct RunFlow::Live {
     Stage stage = Stage::preparing;
     std::optional<By> cancelled;             // by whom
     bool stopping = false;                   // the daemon is being stopped
+    bool started = false;                    // heard
+    std::uint64_t heard_seq = 0;             // of this attempt, as the runner counts
+    std::uint64_t stored_seq = 0;            // likewise
     std::vector<LogChunk> unsent;            // printed, not with the log store yet
     std::size_t storing = 0;                 // appends the log store has not confirmed
     std::vector<RunConnection> connections;  // it made, not with the store yet
-    std::size_t connections_seen = 0;
+    std::uint64_t heard_connections = 0;     // the number of the last
+    std::uint64_t stored_connections = 0;    // likewise
     bool keeping_connections = false;
     Outcome outcome;  // of Stage::ended
     RunEnd end;
     Time ended_at{};
     bool writing_end = false;
+
+    ipc::RunName name() const { return {run.id.value, run.attempt}; }
     Timer retry;  // what the store refused is offered again
 };
 

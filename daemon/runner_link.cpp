@@ -110,10 +110,6 @@ void RunnerLink::start(const ipc::Start& start) {
     loop_.later([this, ended = std::move(ended)] { events_.on_ended(ended); });
 }
 
-void RunnerLink::cancel(std::int64_t run_id, int attempt) {
-    if (channel_) channel_->send(ipc::Cancel{run_id, attempt});
-}
-
 void RunnerLink::pause() {
     paused_ = true;
     if (channel_) channel_->pause();
@@ -138,6 +134,10 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
                 hello_ = message;
                 events_.on_hello(message);
             });
+            break;
+        case live_runs:
+            good = with<ipc::LiveRuns>(
+                payload, [this](ipc::LiveRuns m) { events_.on_live_runs(std::move(m.runs)); });
             break;
         case keys_loaded:
             good = loading_ && with<ipc::KeysLoaded>(payload, [this](ipc::KeysLoaded message) {
@@ -188,6 +188,9 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
         case new_data_key:
         case seal:
         case start:
+        case adopt:
+        case stored:
+        case settled:
         case cancel: break;  // ours to send, not to get
     }
     if (!good)

@@ -1,5 +1,6 @@
 // berthd's end of the socket to berth-runner: requests and their answers, the
-// events of live runs, and connecting anew when the runner was restarted.
+// events of live runs, and connecting anew when the runner was restarted. What a run
+// says comes again on a new connection until it is confirmed.
 #pragma once
 
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/callback.h"
 #include "base/error.h"
@@ -23,7 +25,9 @@ public:
     struct Events {
         // The runner is there; also when what it says of itself has changed.
         std::function<void(const ipc::RunnerHello&)> on_hello;
-        // It is gone, and with it every live run.
+        // The first of a connection, to be answered with adopt() at once.
+        std::function<void(std::vector<ipc::RunName>)> on_live_runs;
+        // It is gone; its runs may come back with it.
         std::function<void(std::string why)> on_lost;
         std::function<void(ipc::Started)> on_started;
         std::function<void(ipc::Output)> on_output;
@@ -45,7 +49,11 @@ public:
               Callback<void(Result<std::string>)> done);
     // Nothing is lost in silence: when it is not there, on_ended says `lost`.
     void start(const ipc::Start& start);
-    void cancel(std::int64_t run_id, int attempt);
+    // These are lost in silence when it is not there: the next connection puts them right.
+    void cancel(std::int64_t run_id, int attempt) { tell(ipc::Cancel{run_id, attempt}); }
+    void adopt(std::vector<ipc::RunName> runs) { tell(ipc::Adopt{std::move(runs)}); }
+    void stored(const ipc::Stored& stored) { tell(stored); }
+    void settled(ipc::RunName run) { tell(ipc::Settled{run}); }
 
     void pause();  // output waits in the runner, then in the scripts' pipes
     void resume();
@@ -60,6 +68,10 @@ public:
     const std::optional<ipc::Pool>& pool() const { return pool_; }
 
 private:
+    template <typename Message>
+    void tell(const Message& message) {
+        if (channel_) channel_->send(message);
+    }
     void on_message(ipc::MessageType type, std::string_view payload);
     void lost(std::string why);
     std::string gone() const;

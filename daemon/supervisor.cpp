@@ -252,26 +252,27 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     runner_program.start();
     daemon_program.start();
 
-    // berthd first, so that it can put its runs in order while the others serve it.
+    // berthd first, so that it can put its runs in order while the others serve it: with
+    // SIGTERM it would leave them to the runner.
     Kept* ending = &daemon_program;
     Timer too_long{loop, [&] { ending->kill(); }};
-    const auto end = [&](Kept& program, std::chrono::milliseconds time,
+    const auto end = [&](Kept& program, int signo, std::chrono::milliseconds time,
                          std::function<void()> gone) {
         ending = &program;
         too_long.start(time);
-        program.stop(SIGTERM, std::move(gone));
+        program.stop(signo, std::move(gone));
     };
     bool stopping = false;
-    const Signals signals{loop, {SIGTERM, SIGINT}, [&](int) {
-                              if (std::exchange(stopping, true)) return;
-                              end(daemon_program, config.stop_grace + kStopTime, [&] {
-                                  end(runner_program, kStopTime, [&] {
-                                      end(egress_program, kStopTime, [&] {
-                                          end(launcher_program, kStopTime, [&] { loop.stop(); });
-                                      });
-                                  });
-                              });
-                          }};
+    const Signals signals{
+        loop, {SIGTERM, SIGINT}, [&](int) {
+            if (std::exchange(stopping, true)) return;
+            end(daemon_program, SIGINT, config.stop_grace + kStopTime, [&] {
+                end(runner_program, SIGTERM, kStopTime, [&] {
+                    end(egress_program, SIGTERM, kStopTime,
+                        [&] { end(launcher_program, SIGTERM, kStopTime, [&] { loop.stop(); }); });
+                });
+            });
+        }};
     loop.run();
     ::unlink(config.control_socket().c_str());
     ::unlink(config.runner_socket().c_str());

@@ -20,6 +20,8 @@ public:
     void close();  // no new runs; those that live go on
     // Something may have become startable. Cheap; many kicks are one pass.
     void kick();
+    // It lives already: an earlier process launched it.
+    void adopt(RunId run) { live_.insert(run); }
     // A run that was launched has reached its final state, or waits again.
     void ended(RunId run);
 

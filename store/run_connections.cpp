@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "model/limits.h"
 #include "store/runs.h"
 #include "store/sql.h"
 
@@ -43,16 +42,15 @@ Result<std::int64_t> add_run_connections(Db& db, RunId id, int attempt,
         return fail(FailureKind::conflict,
                     "run '{}' is at attempt {}; what attempt {} says no longer counts", id.value,
                     run->attempt, attempt);
-    const auto kept = db.one(
-        "select count(*) from run_connections where run_id = $1 and attempt = $2", {id, attempt});
-    const auto full = static_cast<std::int64_t>(limits::kRunConnections);
-    std::int64_t room = std::max<std::int64_t>(0, full - kept->integer(0));
+    const auto kept = count_run_connections(db, id, attempt);
+    std::uint64_t room = kConnectionRows - std::min<std::uint64_t>(kConnectionRows, kept);
     std::int64_t dropped = 0;
     for (const RunConnection& c : connections) {
-        if (room-- <= 0) {
+        if (room == 0) {
             ++dropped;
             continue;
         }
+        --room;
         db.exec(
             "insert into run_connections (run_id, tenant_id, attempt, name, address, port,"
             " sent_bytes, received_bytes, refused, time)"
@@ -61,6 +59,13 @@ Result<std::int64_t> add_run_connections(Db& db, RunId id, int attempt,
              c.refused, c.time});
     }
     return dropped;
+}
+
+std::uint64_t count_run_connections(Db& db, RunId id, int attempt) {
+    return static_cast<std::uint64_t>(
+        db.must("select count(*) from run_connections where run_id = $1 and attempt = $2",
+                {id, attempt})
+            .integer(0));
 }
 
 Result<std::vector<RunConnection>> list_run_connections(Db& db, RunId id, const Page& page) {

@@ -2,8 +2,12 @@
 // Nothing here returns a plaintext: berthd hands plaintext in to be sealed and
 // gets envelopes; for a run it hands envelopes in and gets a started process.
 //
-//   runner → berthd   Hello at once; then answers and the events of live runs
-//   berthd → runner   LoadKeys first; then any of the others
+//   runner → berthd   LiveRuns at once, then Hello; then answers and the events of live runs
+//   berthd → runner   LoadKeys first; Adopt once, for LiveRuns; then any of the others
+//
+// What a run says (Started, Output, Connection, Ended) is kept by the runner until berthd
+// has it on the disk and says so (Stored, Settled). A berthd that was started again is told
+// all that is kept once more, in order, after its Adopt.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +18,7 @@
 
 namespace berth::ipc {
 
-inline constexpr std::uint32_t kRunnerProtocol = 1;
+inline constexpr std::uint32_t kRunnerProtocol = 2;
 
 // The type of a message, in its frame. A new message gets a new number.
 enum class MessageType : std::uint16_t {
@@ -32,6 +36,30 @@ enum class MessageType : std::uint16_t {
     cancel = 12,
     connection = 13,
     pool = 14,
+    live_runs = 15,
+    adopt = 16,
+    stored = 17,
+    settled = 18,
+};
+
+struct RunName {
+    std::int64_t run_id = 0;
+    std::int32_t attempt = 1;
+    template <class V>
+    void fields(V& v) {
+        v(run_id, attempt);
+    }
+};
+
+// runner → berthd, the first message of a connection: the runs it has, also those that
+// have ended and are not settled.
+struct LiveRuns {
+    static constexpr auto kType = MessageType::live_runs;
+    std::vector<RunName> runs;
+    template <class V>
+    void fields(V& v) {
+        v(runs);
+    }
 };
 
 // runner → berthd.
@@ -178,6 +206,39 @@ struct RunFile {
     }
 };
 
+// berthd → runner: the answer to LiveRuns. Those that are not named are killed and
+// forgotten: this is the fence against runs that berthd has given up.
+struct Adopt {
+    static constexpr auto kType = MessageType::adopt;
+    std::vector<RunName> runs;
+    template <class V>
+    void fields(V& v) {
+        v(runs);
+    }
+};
+
+// berthd → runner: this much of the run is on the disk.
+struct Stored {
+    static constexpr auto kType = MessageType::stored;
+    RunName run;
+    std::uint64_t seq = 0;          // Outputs up to here
+    std::uint64_t connections = 0;  // Connections up to this number
+    template <class V>
+    void fields(V& v) {
+        v(run, seq, connections);
+    }
+};
+
+// berthd → runner: the end of this attempt is on record.
+struct Settled {
+    static constexpr auto kType = MessageType::settled;
+    RunName run;
+    template <class V>
+    void fields(V& v) {
+        v(run);
+    }
+};
+
 // berthd → runner. Answered by Started or Ended, both with this attempt.
 struct Start {
     static constexpr auto kType = MessageType::start;
@@ -260,11 +321,11 @@ struct Ended {
     std::string std_out;  // the last non-empty stdout line, masked
     std::int64_t user_us = 0;
     std::int64_t system_us = 0;
-    std::uint64_t max_rss_bytes = 0;     // of its largest process
+    std::uint64_t max_rss_bytes = 0;      // of its largest process
     std::uint64_t memory_peak_bytes = 0;  // of all together; 0: no cgroup to ask
     std::uint64_t io_read_bytes = 0;      // likewise
     std::uint64_t io_write_bytes = 0;
-    std::uint64_t log_bytes = 0;  // printed, also what was cut
+    std::uint64_t log_bytes = 0;                // printed, also what was cut
     std::vector<std::string> refused_syscalls;  // the first different ones, by name
     bool tree_empty = false;  // the kernel confirmed that no process of it is left
     template <class V>
@@ -281,6 +342,7 @@ struct Connection {
     static constexpr auto kType = MessageType::connection;
     std::int64_t run_id = 0;
     std::int32_t attempt = 1;
+    std::uint64_t number = 0;  // the runner's: from 1, in the order of sending
     std::int64_t time_us = 0;  // when it was opened
     std::string name;          // as asked for; empty: the script used an address
     std::string address;       // that was connected to, or refused; empty: there was none
@@ -290,7 +352,8 @@ struct Connection {
     std::string refused;  // why; empty: it was allowed
     template <class V>
     void fields(V& v) {
-        v(run_id, attempt, time_us, name, address, port, sent_bytes, received_bytes, refused);
+        v(run_id, attempt, number, time_us, name, address, port, sent_bytes, received_bytes,
+          refused);
     }
 };
 

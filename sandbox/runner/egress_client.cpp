@@ -80,12 +80,14 @@ bool EgressClient::receive(ipc::EgressType type, std::string_view payload) {
             return answers_;
         }
         case ipc::EgressType::connection: {
-            const auto message = ipc::decode<ipc::EgressConnection>(payload);
+            auto message = ipc::decode<ipc::EgressConnection>(payload);
             if (!message) return false;
+            auto& connection = message->connection;
+            const auto run = runs_.find({connection.run_id, connection.attempt});
             // Of a run that was given up in the meantime: nobody wants it.
-            const auto& connection = message->connection;
-            if (runs_.contains({connection.run_id, connection.attempt}))
-                events_.on_connection(connection);
+            if (run == runs_.end()) return true;
+            connection.number = ++run->second.connections;
+            events_.on_connection(connection);
             return true;
         }
         case ipc::EgressType::stopped: {

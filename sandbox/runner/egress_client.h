@@ -15,7 +15,7 @@
 #include "base/loop/loop.h"
 #include "base/loop/timer.h"
 #include "sandbox/ipc/egress_channel.h"
-#include "sandbox/runner/live_run.h"
+#include "sandbox/runner/run_key.h"
 
 namespace berth::runner {
 
@@ -49,7 +49,8 @@ private:
         std::vector<std::string> names;
         std::vector<Fd> listeners;
         std::uint32_t turn = 0;
-        Callback<void()> stopped;  // set: it is being stopped
+        std::uint64_t connections = 0;  // that it has told of
+        Callback<void()> stopped;       // set: it is being stopped
         std::unique_ptr<Timer> too_long;
     };
     void hand_over(RunKey run, Served& served);

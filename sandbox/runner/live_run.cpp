@@ -54,8 +54,8 @@ LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOr
               }},
       deadline_{loop, [this] { on_deadline(); }} {
     deadline_.start(ms(limits::kSetupTime));
-    if (auto parked = launcher_.take(request_, [this](ipc::Attached answer) { taken(answer); }))
-        go_warm(std::move(*parked));
+    if (order.taken)
+        go_warm(std::move(*order.taken));
     else
         build();
 }
@@ -90,6 +90,7 @@ void LiveRun::built(BuildResult result) {
 // The launcher mounts the release while pid 2 reads the plan.
 void LiveRun::go_warm(LauncherClient::Taken taken) {
     build_id_ = taken.id;
+    launcher_.when_answered(build_id_, [this](ipc::Attached answer) { this->taken(answer); });
     warm_ = true;
     adopt(taken.sandbox);
     try {
@@ -165,7 +166,7 @@ void LiveRun::make_pipes(std::array<Fd, 3>& for_script) {
             loop_, std::move(end),
             OutputPipe::Events{[this, stream](std::string_view raw) { output_.add(stream, raw); },
                                [this] { drained_some(); }});
-        if (paused_) pipe->pause();
+        pipe->pause();  // until it is known that the program runs: Started comes first
     };
     attach(out_, std::move(out.read), StreamKind::out);
     attach(err_, std::move(err.read), StreamKind::err);
@@ -179,6 +180,7 @@ void LiveRun::plan_ready() {
         plan_socket_.close();
         state_ = State::running;
         deadline_.start(ms(wall_time_));
+        read_output();
         return events_.on_started(
             {key_.run_id, key_.attempt, to_micros(clock_.now()), protections_, warm_});
     }
@@ -263,6 +265,7 @@ void LiveRun::terminate(Verdict why) {
 }
 
 void LiveRun::kill() {
+    read_output();  // to its end
     state_ = State::killing;
     plan_socket_.close();
     status_.close();
@@ -360,6 +363,11 @@ void LiveRun::pause_output() {
 
 void LiveRun::resume_output() {
     paused_ = false;
+    if (state_ != State::executing) read_output();
+}
+
+void LiveRun::read_output() {
+    if (paused_) return;
     if (out_) out_->resume();
     if (err_) err_->resume();
 }

@@ -28,21 +28,16 @@
 #include "sandbox/runner/output.h"
 #include "sandbox/runner/output_pipe.h"
 #include "sandbox/runner/plan.h"
+#include "sandbox/runner/run_key.h"
 #include "sandbox/runner/verdict.h"
 
 namespace berth::runner {
-
-// Which run: an attempt is its own, so that a late message never meets the wrong one.
-struct RunKey {
-    std::int64_t run_id = 0;
-    std::int32_t attempt = 0;
-    auto operator<=>(const RunKey&) const = default;
-};
 
 // All that a run is started from; the plaintext is in the plan and the masker only.
 struct RunOrder {
     RunKey key;
     ipc::BuildRequest request;
+    std::optional<LauncherClient::Taken> taken;  // a parked sandbox, if there was one
     Plan plan;
     vault::Masker masker;
     std::chrono::seconds wall_time{};
@@ -83,6 +78,7 @@ private:
     void adopt(Sandbox& sandbox);
     void send_plan();
     void watch_start();
+    void read_output();
     void make_pipes(std::array<Fd, 3>& for_script);
     void plan_ready();
     void status_ready();

@@ -1,6 +1,7 @@
 #include "sandbox/runner/runner.h"
 
 #include <new>
+#include <set>
 #include <utility>
 
 #include "base/error.h"
@@ -45,7 +46,7 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
                  [this] { pool_changed(); }}},
       egress_{loop,
               clock,
-              {[this](const ipc::Connection& connection) { daemon_->send(connection); },
+              {[this](const ipc::Connection& connection) { say(connection); },
                [this] {
                    if (!launcher_.expected()) say_hello();
                },
@@ -62,12 +63,11 @@ void Runner::serve_daemon(Fd connected) {
         ipc::Channel::Events{
             [this](ipc::MessageType type, std::string_view payload) { receive(type, payload); },
             [this](const std::string& why) { daemon_gone(why); }});
-    // Half of the limit, so that the pipes are not stopped and started for every frame.
-    daemon_->on_drained(limits::kOutputQueueBytes / 2, [this] {
-        if (!std::exchange(held_back_, false)) return;
-        for (auto& [key, run] : runs_)
-            run->resume_output();
-    });
+    offered_ = outbox_.runs();
+    ipc::LiveRuns live;
+    for (const RunKey& key : offered_)
+        live.runs.push_back({key.run_id, key.attempt});
+    daemon_->send(live);
     if (!launcher_.expected()) say_hello();
 }
 
@@ -90,6 +90,7 @@ void Runner::say_hello() {
     }
     hello.egress_present = egress_.present();
     daemon_->send(hello);
+    if (hello.launcher_present) pool_changed();  // it may have been filled before berthd came
 }
 
 void Runner::launcher_gone(const std::string& why) {
@@ -104,8 +105,9 @@ void Runner::pool_changed() {
 }
 
 void Runner::daemon_gone(const std::string& why) {
-    log_info("berthd is gone, its runs are killed", {{"why", why}, {"runs", runs_.size()}});
-    kill_all();
+    log_info("berthd is gone, live runs go on", {{"why", why}, {"runs", runs_.size()}});
+    offered_.clear();
+    daemon_.reset();
     events_.on_daemon_gone();
 }
 
@@ -115,6 +117,7 @@ void Runner::kill_all() {
     runs_.clear();
     egress_.forget_all();
     held_back_ = false;
+    outbox_ = {};
     daemon_.reset();
 }
 
@@ -150,6 +153,19 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                     const auto run = runs_.find({message.run_id, message.attempt});
                     if (run != runs_.end()) run->second->cancel();
                 });
+            case ipc::MessageType::adopt:
+                return take<ipc::Adopt>(payload,
+                                        [this](const ipc::Adopt& message) { adopt(message); });
+            case ipc::MessageType::stored:
+                return take<ipc::Stored>(payload, [this](const ipc::Stored& message) {
+                    outbox_.stored(message);
+                    pace_output();
+                });
+            case ipc::MessageType::settled:
+                return take<ipc::Settled>(payload, [this](const ipc::Settled& message) {
+                    drop({message.run.run_id, message.run.attempt});
+                });
+            case ipc::MessageType::live_runs:
             case ipc::MessageType::hello:
             case ipc::MessageType::keys_loaded:
             case ipc::MessageType::data_key:
@@ -175,11 +191,14 @@ void Runner::start(ipc::Start message) {
         log_warning("a start for a run that is live, ignoring", {{"run", key.run_id}});
         return;
     }
+    outbox_.open(key);
     try {
-        auto order = prepare(message);
-        if (!order) return refuse(key, order.error().message, 0);
-        if (order->request.kind.network == ipc::Network::egress && !egress_.present())
+        const auto request = make_build_request(message);
+        if (!request) return refuse(key, request.error().message, 0);
+        if (request->kind.network == ipc::Network::egress && !egress_.present())
             return refuse(key, kNoEgress, ENOTCONN);
+        auto order = prepare(message, *request);
+        if (!order) return refuse(key, order.error().message, 0);
         auto run = std::make_unique<LiveRun>(loop_, clock_, launcher_, std::move(*order),
                                              run_events(key, std::move(message.egress_names)));
         if (held_back_) run->pause_output();
@@ -191,49 +210,82 @@ void Runner::start(ipc::Start message) {
     }
 }
 
-Result<RunOrder> Runner::prepare(const ipc::Start& message) {
-    auto request = make_build_request(message);
-    if (!request) return pass_on(request);
+Result<RunOrder> Runner::prepare(const ipc::Start& message, const ipc::BuildRequest& request) {
+    // First, so that the launcher mounts the release while the secrets are opened. Should
+    // something be wrong with the rest, a parked sandbox was wasted.
+    auto taken = launcher_.take(request);
     auto secrets = keys_.open(message.secrets);
     if (!secrets) return pass_on(secrets);
     auto plan = make_plan(message, *secrets);
     if (!plan) return pass_on(plan);
     return RunOrder{{message.run_id, message.attempt},
-                    *request,
+                    request,
+                    std::move(taken),
                     std::move(*plan),
                     make_masker(*secrets),
                     std::chrono::seconds{message.wall_time_s}};
 }
 
 void Runner::refuse(const RunKey& key, const std::string& why, int err) {
-    daemon_->send(setup_failed(key, to_micros(clock_.now()), why, err));
+    say(setup_failed(key, to_micros(clock_.now()), why, err));
 }
 
 LiveRun::Events Runner::run_events(RunKey key, std::vector<std::string> egress_names) {
     return {[this, key, names = std::move(egress_names)](std::vector<Fd> listeners) {
                 egress_.serve(key, names, std::move(listeners));
             },
-            [this](const ipc::Started& started) { daemon_->send(started); },
+            [this](const ipc::Started& started) { say(started); },
             [this](const ipc::Output& output) {
-                daemon_->send(output);
-                hold_back_output();
+                say(output);
+                pace_output();
             },
             [this, key](const ipc::Ended& ended) { end(key, ended); }};
 }
 
 void Runner::end(RunKey key, const ipc::Ended& ended) {
     // After the last of its connections.
-    egress_.stop(key, [this, ended] { daemon_->send(ended); });
+    egress_.stop(key, [this, ended] { say(ended); });
     // Destroyed later, since this call comes from within the run.
     ended_.push_back(runs_.extract(key));
     loop_.later([this] { ended_.clear(); });
 }
 
-void Runner::hold_back_output() {
-    if (held_back_ || daemon_->queued_bytes() <= limits::kOutputQueueBytes) return;
-    held_back_ = true;
+// ---- what is said, and kept until berthd has it
+
+template <typename Message>
+void Runner::say(const Message& message) {
+    if (outbox_.add(message) && daemon_ && offered_.empty()) daemon_->send(message);
+}
+
+void Runner::adopt(const ipc::Adopt& message) {
+    if (offered_.empty()) return;
+    std::set<RunKey> wanted;
+    for (const ipc::RunName& run : message.runs)
+        wanted.insert({run.run_id, run.attempt});
+    for (const RunKey& key : std::exchange(offered_, {}))
+        if (!wanted.contains(key)) drop(key);
+    outbox_.repeat([this](const auto& said) { daemon_->send(said); });
+}
+
+// berthd wants nothing more of it; should it live, it is killed.
+void Runner::drop(RunKey key) {
+    if (const auto run = runs_.find(key); run != runs_.end()) {
+        log_warning("a live run that berthd does not want is killed", {{"run", key.run_id}});
+        runs_.erase(run);
+        egress_.stop(key, [] {});
+    }
+    outbox_.close(key);
+    pace_output();
+}
+
+// Resumed at half of the limit, so that the pipes are not stopped and started for every
+// frame.
+void Runner::pace_output() {
+    const auto limit = held_back_ ? limits::kOutputQueueBytes / 2 : limits::kOutputQueueBytes;
+    const bool full = outbox_.bytes() > limit;
+    if (full == std::exchange(held_back_, full)) return;
     for (auto& [key, run] : runs_)
-        run->pause_output();
+        full ? run->pause_output() : run->resume_output();
 }
 
 }  // namespace berth::runner

@@ -1,5 +1,6 @@
-// berth-runner between its two sockets: answers berthd's messages, keeps the table
-// of live runs, asks the launcher. Parses nothing else from outside.
+// berth-runner between its sockets: answers berthd's messages, keeps the table of live
+// runs and what they said until berthd has it on its disk, asks the launcher. Parses
+// nothing else from outside. berthd may go and come back: the runs go on.
 #pragma once
 
 #include <functional>
@@ -18,6 +19,7 @@
 #include "sandbox/runner/keys.h"
 #include "sandbox/runner/launcher_client.h"
 #include "sandbox/runner/live_run.h"
+#include "sandbox/runner/outbox.h"
 
 namespace berth::runner {
 
@@ -25,7 +27,7 @@ namespace berth::runner {
 class Runner {
 public:
     struct Events {
-        // berthd has gone or broke a rule; every live run has been killed.
+        // berthd has gone or broke a rule.
         std::function<void()> on_daemon_gone;
         // Live runs go on; new ones fail until there is a launcher again.
         std::function<void()> on_launcher_gone;
@@ -36,7 +38,8 @@ public:
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
 
-    // berthd gets its Hello as soon as it is known whether there is a launcher.
+    // berthd gets LiveRuns at once, its Hello as soon as it is known whether there is a
+    // launcher, and what live runs say when it has adopted them.
     void serve_daemon(Fd connected);
     void attach_launcher(Fd connected);
     void attach_egress(Fd connected);
@@ -48,11 +51,15 @@ private:
     bool take(std::string_view payload, Handler handle);
     void say_hello();
     void start(ipc::Start message);
-    Result<RunOrder> prepare(const ipc::Start& message);
+    Result<RunOrder> prepare(const ipc::Start& message, const ipc::BuildRequest& request);
     void refuse(const RunKey& key, const std::string& why, int err);
     LiveRun::Events run_events(RunKey key, std::vector<std::string> egress_names);
     void end(RunKey key, const ipc::Ended& ended);
-    void hold_back_output();
+    template <typename Message>
+    void say(const Message& message);
+    void adopt(const ipc::Adopt& message);
+    void drop(RunKey key);
+    void pace_output();
     void daemon_gone(const std::string& why);
     void launcher_gone(const std::string& why);
     void pool_changed();
@@ -67,8 +74,10 @@ private:
     using Runs = std::map<RunKey, std::unique_ptr<LiveRun>>;
     Runs runs_;
     std::vector<Runs::node_type> ended_;  // until the loop's next turn
+    Outbox outbox_;
     bool held_back_ = false;
     std::unique_ptr<ipc::Channel> daemon_;
+    std::vector<RunKey> offered_;  // to this berthd, in LiveRuns; until it has answered
     Timer tell_pool_;
 };
 

@@ -83,7 +83,7 @@ json all_runs(Daemon& daemon) {
 TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     auto random = seeded_random("kill -9");
-    Daemon daemon{"max_runs = 3\nslots = 8\n"};
+    Daemon daemon{"max_runs = 3\nslots = 8\npool_size = 0\n"};
     const std::string script = "echo ran $PAN_CTX_RUN_ATTEMPT >&2; sleep 0.1; echo ok";
     const auto lost = daemon.install("gives-up", {{"PANDIUM.yaml", manifest(script)}});
     const auto again =

@@ -1,5 +1,7 @@
 #include "tests/runner/hand_played.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,17 +16,33 @@ Stage::Stage(RootKey root_key) {
     runner = std::make_unique<runner::Runner>(
         loop, clock,
         runner::Keys{vault::load_root_key(key_file, ::geteuid(), folder.path() / "store")},
-        SecretMemory::unlocked, runner::Runner::Events{[this] { daemon_gone = true; }, [] {}, [] {}});
+        SecretMemory::unlocked,
+        runner::Runner::Events{[this] { daemon_gone = true; }, [] {}, [] {}});
     auto to_launcher = make_seqpacket_pair();
     launcher = std::move(to_launcher.a);
     runner->attach_launcher(std::move(to_launcher.b));
+    connect_berthd();
+}
+
+void Stage::connect_berthd() {
     auto to_berthd = make_seqpacket_pair();
     berthd = std::make_unique<ipc::Channel>(
         loop, std::move(to_berthd.a),
-        ipc::Channel::Events{
-            [this](ipc::MessageType type, std::string_view payload) { heard.take(type, payload); },
-            [this](std::string why) { heard.closed = std::move(why); }});
+        ipc::Channel::Events{[this](ipc::MessageType type, std::string_view payload) {
+                                 heard.take(type, payload);
+                                 if (acknowledges) acknowledge(*berthd, type, payload);
+                             },
+                             [this](std::string why) { heard.closed = std::move(why); }});
     runner->serve_daemon(std::move(to_berthd.b));
+}
+
+void Stage::berthd_comes_back() {
+    berthd.reset();
+    run_until(loop, [&] { return daemon_gone; });
+    daemon_gone = false;
+    heard = {};
+    connect_berthd();
+    run_until(loop, [&] { return !heard.live_runs.empty(); });
 }
 
 void Stage::launcher_says_hello() {
@@ -32,6 +50,7 @@ void Stage::launcher_says_hello() {
     hello.slots = 8;
     hello.first_uid = 70'000;
     hello.protections = ipc::protection_seccomp;
+    hello.pool_size = 2;
     REQUIRE(runner::send_record(launcher.get(), hello) == 0);
     run_until(loop, [&] { return !heard.hellos.empty() && heard.hellos.back().launcher_present; });
 }
@@ -106,6 +125,39 @@ void Stage::reply_failed(const ipc::BuildRequest& request, ipc::Step step, int e
 }
 
 PlayedSandbox Stage::reply_built(const ipc::BuildRequest& request, int cgroup_dir) {
+    ipc::Ready ready;
+    ready.id = request.id;
+    return hand_out(ready, cgroup_dir);
+}
+
+PlayedSandbox Stage::park(std::uint32_t slot, std::uint64_t serial) {
+    ipc::Ready ready;
+    ready.kind = runner::make_build_request(start(1)).value().kind;
+    ready.slot = slot;
+    ready.serial = serial;
+    ready.build_us = 1500;
+    auto sandbox = hand_out(ready);
+    run_until(loop, [&] {  // the runner has read it
+        int unread = -1;
+        return ::ioctl(launcher.get(), SIOCOUTQ, &unread) == 0 && unread == 0;
+    });
+    return sandbox;
+}
+
+ipc::TakeRequest Stage::next_take() {
+    const auto take = receive(launcher.get()).as<ipc::TakeRequest>(ipc::Record::take);
+    REQUIRE(take);
+    return *take;
+}
+
+void Stage::answer_take(ipc::Step step, int err) {
+    ipc::Attached answer;
+    answer.step = step;
+    answer.err = err;
+    REQUIRE(runner::send_record(launcher.get(), answer) == 0);
+}
+
+PlayedSandbox Stage::hand_out(ipc::Ready reply, int cgroup_dir) {
     auto plan = make_seqpacket_pair();
     auto status = make_seqpacket_pair();
     PlayedSandbox sandbox;
@@ -125,8 +177,6 @@ PlayedSandbox Stage::reply_built(const ipc::BuildRequest& request, int cgroup_di
     REQUIRE(pidfd);
     sandbox.plan = std::move(plan.a);
     sandbox.status = std::move(status.a);
-    ipc::Ready reply;
-    reply.id = request.id;
     reply.protections = ipc::protection_seccomp;
     reply.has_cgroup = cgroup_dir < 0 ? 0 : 1;
     const int fds[] = {plan.b.get(), status.b.get(), pidfd.get(), cgroup_dir};

@@ -37,6 +37,7 @@ struct Heard {
     std::vector<ipc::Output> outputs;
     std::vector<ipc::Connection> connections;
     std::vector<ipc::Pool> pools;
+    std::vector<ipc::LiveRuns> live_runs;
     std::map<std::int64_t, ipc::Ended> ended;  // by run
     std::string closed;                        // why, when the runner has gone
 
@@ -51,6 +52,7 @@ struct Heard {
             case MessageType::output: return add(outputs, payload);
             case MessageType::connection: return add(connections, payload);
             case MessageType::pool: return add(pools, payload);
+            case MessageType::live_runs: return add(live_runs, payload);
             case MessageType::ended: {
                 const auto message = ipc::decode<ipc::Ended>(payload).value();
                 INFO("run " << message.run_id << ": " << message.text);
@@ -62,6 +64,9 @@ struct Heard {
             case MessageType::new_data_key:
             case MessageType::seal:
             case MessageType::start:
+            case MessageType::adopt:
+            case MessageType::stored:
+            case MessageType::settled:
             case MessageType::cancel: break;
         }
         FAIL("the runner sent a message that is berthd's");
@@ -79,6 +84,13 @@ private:
         list.push_back(ipc::decode<Message>(payload).value());
     }
 };
+
+// What berthd answers when it has on its disk what it was told. At once here.
+inline void acknowledge(ipc::Channel& runner, ipc::MessageType type, std::string_view payload) {
+    if (type != ipc::MessageType::output) return;
+    const auto output = ipc::decode<ipc::Output>(payload).value();
+    runner.send(ipc::Stored{{output.run_id, output.attempt}, output.seq, 0});
+}
 
 // The launcher's and the sandbox's ends of one sandbox. Its "pid 1" is a child
 // that does nothing but wait to be killed.
@@ -110,6 +122,8 @@ public:
     enum class RootKey { there, missing };
     explicit Stage(RootKey root_key = RootKey::there);
 
+    // A berthd that was started again; it has not answered LiveRuns.
+    void berthd_comes_back();
     void launcher_says_hello();
     void load_keys();
     // A start that every part takes; the case changes what it is about.
@@ -120,6 +134,10 @@ public:
     ipc::BuildRequest next_request();
     void reply_failed(const ipc::BuildRequest& request, ipc::Step step, int err);
     PlayedSandbox reply_built(const ipc::BuildRequest& request, int cgroup_dir = -1);
+    // A parked one, for the class of start().
+    PlayedSandbox park(std::uint32_t slot, std::uint64_t serial);
+    ipc::TakeRequest next_take();
+    void answer_take(ipc::Step step, int err);
     // Waits for the plan, with memfd, stdin, stdout and stderr.
     void take_plan(PlayedSandbox& sandbox);
     // To `Started`: request, sandbox, plan, exec.
@@ -138,9 +156,13 @@ public:
     Fd launcher;
     bool daemon_gone = false;
     std::unique_ptr<runner::Runner> runner;
+    bool acknowledges = true;  // berthd: what it is told
     std::unique_ptr<ipc::Channel> berthd;
 
 private:
+    void connect_berthd();
+    PlayedSandbox hand_out(ipc::Ready ready, int cgroup_dir = -1);
+
     ipc::WrappedKey data_key_;
 };
 

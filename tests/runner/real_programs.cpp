@@ -23,7 +23,8 @@ std::string program(const char* name) { return std::string{BERTH_BINARY_DIR "/bi
 
 }  // namespace
 
-RealPrograms::RealPrograms(const std::vector<std::string>& of_runner, HostNetwork host_network)
+RealPrograms::RealPrograms(const std::vector<std::string>& of_runner, HostNetwork host_network,
+                           unsigned pool)
     // A range of its own for each test process: several may run at once.
     : first_uid_{1'000'000'000 + static_cast<uid_t>(::getpid()) * 32} {
     namespace fs = std::filesystem;
@@ -47,7 +48,9 @@ RealPrograms::RealPrograms(const std::vector<std::string>& of_runner, HostNetwor
                       "--first-uid",
                       std::to_string(first_uid_),
                       "--slots",
-                      std::to_string(kSlots)};
+                      std::to_string(kSlots),
+                      "--pool",
+                      std::to_string(pool)};
     if (host_network == HostNetwork::allowed) launching.argv.emplace_back("--allow-host-network");
     launching.fds = {{to_launcher.a.get(), kFirstFd}};
     launcher = std::make_unique<Child>(loop, launching, [](int) {});
@@ -73,9 +76,11 @@ RealPrograms::RealPrograms(const std::vector<std::string>& of_runner, HostNetwor
 
     berthd = std::make_unique<ipc::Channel>(
         loop, std::move(to_berthd.a),
-        ipc::Channel::Events{
-            [this](ipc::MessageType type, std::string_view payload) { heard.take(type, payload); },
-            [this](std::string why) { heard.closed = std::move(why); }});
+        ipc::Channel::Events{[this](ipc::MessageType type, std::string_view payload) {
+                                 heard.take(type, payload);
+                                 acknowledge(*berthd, type, payload);
+                             },
+                             [this](std::string why) { heard.closed = std::move(why); }});
     run_until(loop, [this] { return !heard.hellos.empty(); });
     REQUIRE(heard.hellos[0].why.empty());
     REQUIRE(heard.hellos[0].launcher_present);

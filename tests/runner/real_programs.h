@@ -18,9 +18,10 @@ namespace berth {
 class RealPrograms {
 public:
     enum class HostNetwork { refused, allowed };
-    // `of_runner`: more of the runner's command line.
+    // `of_runner`: more of the runner's command line. `pool`: how many the launcher parks;
+    // with none, a process in a sandbox is one of a run.
     explicit RealPrograms(const std::vector<std::string>& of_runner = {},
-                          HostNetwork host_network = HostNetwork::refused);
+                          HostNetwork host_network = HostNetwork::refused, unsigned pool = 0);
     uid_t runner_uid() const { return first_uid_ - 1; }
 
     // `/bin/sh -c script` with a minute of time.

@@ -1,0 +1,78 @@
+# Run by `cmake -P`: copies FILE to OUT with the planted bugs that concern it. Each
+# change must match exactly once, so that no plant outlives the code it was made for.
+set(changed FALSE)
+file(READ ${FILE} text)
+
+function(change from to)
+    string(FIND "${text}" "${from}" first)
+    string(FIND "${text}" "${from}" last REVERSE)
+    if(first EQUAL -1 OR NOT first EQUAL last)
+        message(FATAL_ERROR "'${from}' is not there exactly once in ${FILE}: the code has changed, "
+            "so plant the bug anew in tests/sim/plants.cmake")
+    endif()
+    string(REPLACE "${from}" "${to}" text "${text}")
+    set(text "${text}" PARENT_SCOPE)
+endfunction()
+
+if(NAME STREQUAL "daemon/schedule_book.cpp")
+    change([[if (!write_slot(db_, due_.schedule, slot, trigger.id, now_)) return;]]
+        [[if (!write_slot(db_, due_.schedule, slot, trigger.id, now_) &&
+            !sim::planted("ledger_ignored")) return;
+        if (sim::planted("ledger_ignored")) trigger.idempotency_key.clear();]])
+    change([[slot_skipped(db_, due_.schedule.id, slot.nominal, reason);]]
+        [[if (!sim::planted("refused_slot_stays_fired"))
+                slot_skipped(db_, due_.schedule.id, slot.nominal, reason);]])
+elseif(NAME STREQUAL "daemon/recovery.cpp")
+    change([[if (run.state == RunState::queued) continue;]]
+        [[if (run.state == RunState::queued || sim::planted("recovery_forgets_preparing"))
+            continue;]])
+    change([[if (run.state == RunState::starting || run.state == RunState::running) {]]
+        [[if ((run.state == RunState::starting || run.state == RunState::running) &&
+            !sim::planted("recovery_begins_anew")) {]])
+elseif(NAME STREQUAL "daemon/run_end.cpp")
+    change([[integration->on_lost == OnLost::retry &&]]
+        [[(integration->on_lost == OnLost::retry || sim::planted("lost_run_begun_anew")) &&]])
+elseif(NAME STREQUAL "daemon/run_queue.cpp")
+    change([[if (policy.most_running > 0) cap]]
+        [[if (policy.most_running > 0 && !sim::planted("cap_ignored")) cap]])
+elseif(NAME STREQUAL "scheduler/bundle.cpp")
+    change([[if (is_cron(trigger) != crons) continue;]]
+        [[if (is_cron(trigger) != crons && !sim::planted("crons_bundled_with_others")) continue;]])
+elseif(NAME STREQUAL "scheduler/engine.cpp")
+    change([[const int places = max_runs_ -]]
+        [[const int places = (sim::planted("one_place_too_many") ? 1 : 0) + max_runs_ -]])
+    change([[    live_.erase(run);
+    kick();]]
+        [[    live_.erase(run);
+    if (!sim::planted("end_without_kick")) kick();]])
+elseif(NAME STREQUAL "scheduler/schedules.cpp")
+    change([[    tick_->start(backoff_);]]
+        [[    if (!sim::planted("schedules_die_of_an_error")) tick_->start(backoff_);]])
+    change([[const bool back = now + kStep < highest_;]]
+        [[const bool back = now + kStep < highest_ && !sim::planted("clock_back_unnoticed");]])
+elseif(NAME STREQUAL "scheduler/settle.cpp")
+    change([[if (!found.empty()) out_.settled = found.back();]]
+        [[if (!found.empty()) out_.settled = sim::planted("settled_at_now") ? now_ : found.back();]])
+    change([[if (!due_.paused_since || !due_.fired) return {};]]
+        [[if (!due_.paused_since || !due_.fired || sim::planted("resume_ignores_policy")) return {};]])
+elseif(NAME STREQUAL "store/runs.cpp")
+    change([[if (run->attempt != attempt)]]
+        [[if (run->attempt != attempt && !sim::planted("fence_ignored"))]])
+    change([[    const RunState from = run->state;]]
+        [[    if (sim::planted("fence_ignored")) attempt = run->attempt;
+    const RunState from = run->state;]])
+elseif(NAME STREQUAL "store/shares.cpp")
+    change([[    less_load(db, 0, taken);]]
+        [[    if (!sim::planted("load_not_given_back")) less_load(db, 0, taken);]])
+    change([[std::max(std::min(took, longest), kLeastCharge).count();]]
+        [[(sim::planted("turns_not_charged")
+                                   ? 0
+                                   : std::max(std::min(took, longest), kLeastCharge).count());]])
+elseif(NAME STREQUAL "store/slots.cpp")
+    change([[Time cut = std::min(*kept, older_than);]]
+        [[Time cut = sim::planted("ledger_cut_too_deep") ? older_than : std::min(*kept, older_than);]])
+else()
+    message(FATAL_ERROR "nothing is planted in '${NAME}'")
+endif()
+
+file(WRITE ${OUT} "#include \"tests/sim/plants.h\"\n${text}")
