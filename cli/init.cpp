@@ -123,7 +123,7 @@ root_key = {key}
 
 # The ports they reach directly; others through the proxy (CONNECT) that every such
 # script finds at 127.0.0.1:3128.
-# egress_ports = 22, 80, 443
+# egress_ports = 22, 80, 443, 465, 587, 993, 1433, 3306, 5432, 8443
 
 # What single integrations are let do beyond the plain sandbox; nobody gets any of it by
 # the API. host_network: it may choose 'network: host', and then reaches all that this

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "model/limits.h"
+#include "sandbox/ipc/egress_messages.h"
 
 namespace berth {
 namespace {
@@ -114,6 +115,9 @@ std::string set_egress_ports(Config& config, std::string_view text) {
                                kMostEgressPorts);
         if (std::ranges::find(ports, *port) != ports.end())
             return fmt::format("has {} twice", *port);
+        if (*port == ipc::kDnsPort || *port == ipc::kProxyPort)
+            return fmt::format("has {}, which is always there: DNS is on {}, the proxy on {}",
+                               *port, ipc::kDnsPort, ipc::kProxyPort);
         ports.push_back(static_cast<std::uint16_t>(*port));
     }
     return "";

@@ -171,7 +171,7 @@ int show_host_resolver(const Order& order) {
 }  // namespace
 
 bool parse_egress_ports(const char* text, EgressPorts& ports) {
-    ports = {};
+    ports.count = 0;  // not the usual ones
     for (const char* at = text;;) {
         char* end = nullptr;
         const unsigned long port = *at >= '0' && *at <= '9' ? std::strtoul(at, &end, 10) : 0;

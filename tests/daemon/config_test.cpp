@@ -61,6 +61,7 @@ TEST_CASE("a wrong setting is refused with its file, its line and its name", "[d
              {"egress_allow = --allow", "c:1: 'egress_allow' has '--allow'"},
              {"egress_ports = 80,http", "c:1: 'egress_ports' must be at most 16 ports"},
              {"egress_ports = 80,80", "c:1: 'egress_ports' has 80 twice"},
+             {"egress_ports = 443, 3128", "c:1: 'egress_ports' has 3128, which is always there"},
              {"egress_ports = 65536", "c:1: 'egress_ports' must be"},
              {"grant. = host_network", "c:1: 'grant.' names no integration"},
              {"grant.Shop = host_network", "c:1: 'grant.Shop' names no integration"},

@@ -5,8 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "base/text.h"
@@ -79,7 +82,8 @@ double metric(Daemon& daemon, const std::string& series) {
 }
 
 json check_named(Daemon& daemon, const std::string& name) {
-    for (const json& check : daemon.must("GET", "/v2/doctor")["checks"])
+    const json answer = daemon.must("GET", "/v2/doctor");
+    for (const json& check : answer["checks"])
         if (check["name"] == name) return check;
     FAIL("there is no check '" << name << "'");
     return {};
@@ -186,7 +190,7 @@ TEST_CASE("only the integration that is granted the host's network may choose it
         CHECK(daemon.request("PATCH", path, {{"name", "renamed"}}).status == 422);
     }
     // Taken back while Berth was down: refused when a run begins, by name.
-    Daemon daemon{root.path(), "grant.other = writable_path:/srv\n"};
+    Daemon daemon{root.path(), "grant.other = host_network\n"};
     daemon.start();
     const json run = daemon.run(wide.tenant);
     CHECK(run["state"] == "failed_platform");
@@ -197,6 +201,7 @@ TEST_CASE("only the integration that is granted the host's network may choose it
 TEST_CASE("a writable path is the folder that the configuration names", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     const TempDir folder{"berth-writable"};
+    REQUIRE(::chown(folder.path().c_str(), 64'980, 64'980) == 0);  // a root's is refused
     Daemon daemon{fmt::format("grant.writer = writable_path:{}\n", folder.path().string())};
     const std::string write = "echo kept >/data/out";
     const auto writer = daemon.install("writer", {{"PANDIUM.yaml", manifest(write)}});
@@ -259,9 +264,8 @@ TEST_CASE("a run over its memory is told apart from one that killed itself", "[e
         CHECK(check_named(daemon, "cgroups")["cure"].is_string());
         return;
     }
-    const auto made = daemon.install(
-        "eater", {{"PANDIUM.yaml", manifest("head -c 400M /dev/zero | tail | wc -c")}},
-        {{"memory_mib", 64}});
+    const auto made = daemon.install("eater", {{"PANDIUM.yaml", manifest("exec tail /dev/zero")}},
+                                     {{"memory_mib", 64}});
     const json run = daemon.run(made.tenant);
     CHECK(run["state"] == "failed_integration");
     CHECK(run["reason"] == "killed: out of memory at 64 MiB");
@@ -272,7 +276,8 @@ TEST_CASE("doctor names the layers of this host and what each missing one means"
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
     REQUIRE(eventually([&] { return check_named(daemon, "berth-egress")["ok"] == true; }));
-    for (const json& check : daemon.must("GET", "/v2/doctor")["checks"]) {
+    const json answer = daemon.must("GET", "/v2/doctor");
+    for (const json& check : answer["checks"]) {
         INFO(check.dump());
         CHECK_FALSE(check["detail"].get<std::string>().empty());
         CHECK(check["ok"].get<bool>() == check["cure"].is_null());

@@ -1,7 +1,6 @@
 // Whom a run spoke to, on its record: fenced by the attempt, and bounded.
 #include "store/run_connections.h"
 
-#include "model/limits.h"
 #include "store/runs.h"
 #include "tests/store/support.h"
 
@@ -78,12 +77,12 @@ TEST_CASE("an attempt that has been given up adds no connection", "[store]") {
 
 TEST_CASE("a flood of connections ends at the limit, and is counted", "[store]") {
     World w;
-    const std::vector most(limits::kRunConnections - 1, to("flood", 443));
+    const std::vector most(kConnectionRows - 1, to("flood", 443));
     CHECK(must(add_run_connections(w.db, w.run.id, 1, most)) == 0);
     CHECK(must(add_run_connections(w.db, w.run.id, 1, {to("last", 443), to("cut", 443)})) == 1);
     CHECK(must(add_run_connections(w.db, w.run.id, 1, {to("cut", 443)})) == 1);
-    CHECK(count(w.db, "run_connections") == static_cast<std::int64_t>(limits::kRunConnections));
+    CHECK(count(w.db, "run_connections") == static_cast<std::int64_t>(kConnectionRows));
     Page end;
-    end.skip = static_cast<std::int64_t>(limits::kRunConnections) - 1;
+    end.skip = static_cast<std::int64_t>(kConnectionRows) - 1;
     CHECK(must(list_run_connections(w.db, w.run.id, end)).at(0).name == "last");
 }

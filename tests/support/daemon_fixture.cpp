@@ -116,14 +116,31 @@ Daemon::~Daemon() {
 
 std::string Daemon::log() const { return slurp(root_ / "log"); }
 
+// Sandboxes that are kept ready; 0 when nobody answers, since then there must be none.
+std::size_t Daemon::parked_sandboxes() const {
+    Client client{socket()};
+    const auto answer = client.request("GET", "/metrics");
+    if (!answer) return 0;
+    for (const std::string& line : split(answer->body, '\n'))
+        if (line.starts_with("berth_pool_parked "))
+            return to_number<std::size_t>(line.substr(line.find(' ') + 1)).value_or(0);
+    return 0;
+}
+
 std::vector<pid_t> Daemon::sandboxed_processes() const {
-    std::vector<pid_t> found;
+    std::vector<pid_t> found, of_launcher;
     each_process([&](pid_t pid, const fs::path& proc) {
         const auto uid = to_number<std::uint32_t>(split(status_field(proc, "Uid"), '\t').front());
         const bool ours = uid && *uid >= first_uid_ + 16 && *uid < first_uid_ + kRangeSize;
         // A zombie has ended; whoever it was left to has only not asked yet.
-        if (ours && !status_field(proc, "State").starts_with("Z")) found.push_back(pid);
+        if (!ours || status_field(proc, "State").starts_with("Z")) return;
+        std::error_code gone;
+        const auto program = fs::read_symlink(proc / "exe", gone).filename().string();
+        (program.starts_with("berth-launcher") ? of_launcher : found).push_back(pid);
     });
+    // A parked sandbox has two processes that have not become a script.
+    if (of_launcher.size() > 2 * parked_sandboxes())
+        found.insert(found.end(), of_launcher.begin(), of_launcher.end());
     return found;
 }
 

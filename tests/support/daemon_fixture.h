@@ -46,7 +46,8 @@ public:
     std::filesystem::path state_dir() const { return root_ / "state"; }
     std::filesystem::path socket() const { return root_ / "run" / "control.sock"; }
     std::string log() const;  // what the daemons wrote to stderr
-    // Living processes of the host whose real user is one of this daemon's sandboxes'.
+    // Living processes of the host whose real user is one of this daemon's sandboxes';
+    // not those of sandboxes that are parked.
     std::vector<pid_t> sandboxed_processes() const;
     // Waits until none is left.
     bool nothing_sandboxed() const;
@@ -82,6 +83,7 @@ public:
 
 private:
     void prepare(const std::string& settings);
+    std::size_t parked_sandboxes() const;
 
     // A range of uids that no other Daemon has, in whatever process; taken for as long
     // as the descriptor is open.
