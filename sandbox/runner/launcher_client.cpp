@@ -107,8 +107,7 @@ void LauncherClient::retire(const ipc::Retire& retire) {
     pool_changed();
 }
 
-std::optional<LauncherClient::Taken> LauncherClient::take(const ipc::BuildRequest& request,
-                                                          Callback<void(ipc::Attached)> answered) {
+std::optional<LauncherClient::Taken> LauncherClient::take(const ipc::BuildRequest& request) {
     const auto found = std::find_if(parked_.begin(), parked_.end(), [&](const Parked& one) {
         static_assert(std::has_unique_object_representations_v<ipc::Class>);
         return std::memcmp(&one.kind, &request.kind, sizeof one.kind) == 0;
@@ -120,11 +119,16 @@ std::optional<LauncherClient::Taken> LauncherClient::take(const ipc::BuildReques
     take.assignment = request.assignment;
     Taken taken{std::move(found->sandbox), next_id_++};
     parked_.erase(found);
-    takes_.push_back({taken.id, std::move(answered)});
+    takes_.push_back({taken.id, {}});
     unsent_.emplace_back(take);
     write_some();
     pool_changed();
     return taken;
+}
+
+void LauncherClient::when_answered(std::uint64_t id, Callback<void(ipc::Attached)> answered) {
+    for (Take& take : takes_)
+        if (take.id == id) take.answered = std::move(answered);
 }
 
 void LauncherClient::take_answered(const ipc::Attached& answer) {

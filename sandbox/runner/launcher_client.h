@@ -62,14 +62,15 @@ public:
     std::uint64_t build(ipc::BuildRequest request, Callback<void(BuildResult)> done);
     // A parked sandbox that fits, with the request for its release under way; nothing
     // when there is none. Its plan may be sent at once: it executes nothing before the
-    // release is there. `answered` hears what the launcher says; when the launcher has
-    // gone, Step::none, since then only the sandbox itself tells what became of it.
+    // release is there.
     struct Taken {
         Sandbox sandbox;
-        std::uint64_t id = 0;  // to forget() it by
+        std::uint64_t id = 0;
     };
-    std::optional<Taken> take(const ipc::BuildRequest& request,
-                              Callback<void(ipc::Attached)> answered);
+    std::optional<Taken> take(const ipc::BuildRequest& request);
+    // To be called in the same turn of the loop. When the launcher has gone, Step::none,
+    // since then only the sandbox itself tells what became of it.
+    void when_answered(std::uint64_t id, Callback<void(ipc::Attached)> answered);
     // `done` or `answered` is not called any more; the sandbox, if it comes, is killed at
     // once.
     void forget(std::uint64_t id) noexcept;
