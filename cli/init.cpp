@@ -109,6 +109,13 @@ root_key = {key}
 # Whether nothing may run where that is not possible.
 # require_cgroup = no
 
+# How much of one processor a run may use, in percent (150: one and a half), and how
+# many MiB a second it may read and write on the disk of the releases; 0: no limit. Both
+# need a cgroup, the second cgroup v2 with its io controller; nothing runs where that is
+# asked for and not there.
+# cpu_percent = 0
+# io_mib_per_second = 0
+
 # 'strict' closes what scripts could still tell each other by, such as file locks; some
 # programs need that.
 # sandbox_profile = default

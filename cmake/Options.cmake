@@ -20,9 +20,10 @@ if(BERTH_CCACHE)
     set(CMAKE_C_COMPILER_LAUNCHER ${BERTH_CCACHE})
     set(CMAKE_CXX_COMPILER_LAUNCHER ${BERTH_CCACHE})
 endif()
-find_program(BERTH_MOLD mold)
-if(BERTH_MOLD)
-    add_link_options(-fuse-ld=mold)
+# Not mold: its 1.10 made programs whose protection of relocated data the loader refuses.
+find_program(BERTH_LLD ld.lld)
+if(BERTH_LLD)
+    add_link_options(-fuse-ld=lld)
 endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion

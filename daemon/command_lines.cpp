@@ -21,6 +21,9 @@ std::vector<std::string> launcher_policy(const Config& config) {
         words.push_back(std::move(value));
     };
     if (config.require_cgroup) words.emplace_back("--require-cgroup");
+    if (config.cpu_percent != 0) add("--cpu-percent", std::to_string(config.cpu_percent));
+    if (config.io_mib_per_second != 0)
+        add("--io-mib-per-second", std::to_string(config.io_mib_per_second));
     if (config.strict_sandbox) words.emplace_back("--strict");
     if (config.pool_size) add("--pool", std::to_string(*config.pool_size));
     if (!config.egress_ports.empty()) add("--egress-ports", joined(config.egress_ports));

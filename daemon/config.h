@@ -33,6 +33,8 @@ struct Config {
     // The sandbox. What is not set here the launcher chooses.
     std::string cgroups = "auto";             // auto, none, or a delegated cgroup v2 folder
     bool require_cgroup = false;              // no run without limits on it as a whole
+    int cpu_percent = 0;                      // of one processor, per run; 0: no limit
+    int io_mib_per_second = 0;                // each way, per run; 0: no limit
     bool strict_sandbox = false;              // sandbox_profile = strict
     std::optional<int> pool_size;             // sandboxes kept ready, per class
     GrantTable grants;                        // grant.INTEGRATION = ...

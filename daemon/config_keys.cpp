@@ -131,6 +131,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
         {"releases_dir", path_key(&Config::releases_dir)},
         {"cgroups", set_cgroups},
         {"require_cgroup", yes_no_key(&Config::require_cgroup)},
+        {"cpu_percent", number_key(&Config::cpu_percent, 0, 100'000)},
+        {"io_mib_per_second", number_key(&Config::io_mib_per_second, 0, 1'000'000)},
         {"sandbox_profile", set_profile},
         {"pool_size", set_pool_size},
         {"egress_allow", add_egress_allow},

@@ -36,6 +36,16 @@ int write_number(int folder, const char* name, std::uint64_t value) {
     return write_file(folder, name, text);
 }
 
+int Cgroups::write_all_limits(const Root& root, int leaf, ipc::SandboxLimits limits) const {
+    if (limits.cpu_percent == 0) limits.cpu_percent = share_.cpu_percent;
+    if (limits.io_bytes_per_second == 0) limits.io_bytes_per_second = share_.io_bytes_per_second;
+    if (kind_ == CgroupKind::v1) return write_limits_v1(leaf, root.controllers, limits);
+    if (const int err = write_limits(leaf, root.controllers, limits); err != 0) return err;
+    const bool io = (root.controllers & ipc::protection_cgroup_io) != 0;
+    if (!io || limits.io_bytes_per_second == 0) return 0;
+    return write_io_limit(leaf, share_.disk, limits.io_bytes_per_second);
+}
+
 int Cgroups::make(const Root& root, unsigned slot, const ipc::SandboxLimits& limits,
                   Fd& leaf) const {
     char name[24];
@@ -43,8 +53,7 @@ int Cgroups::make(const Root& root, unsigned slot, const ipc::SandboxLimits& lim
     if (::mkdirat(root.folder.get(), name, 0755) < 0) return errno;
     leaf.reset(::openat(root.folder.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!leaf) return errno;
-    return kind_ == CgroupKind::v2 ? write_limits(leaf.get(), root.controllers, limits)
-                                   : write_limits_v1(leaf.get(), root.controllers, limits);
+    return write_all_limits(root, leaf.get(), limits);
 }
 
 int Cgroups::prepare(unsigned slot, const ipc::SandboxLimits& limits, Fd& clone_into) {
@@ -93,10 +102,7 @@ int Cgroups::set_limits(unsigned slot, const ipc::SandboxLimits& limits) const {
         const Root& root = roots_[i];
         const Fd leaf{::openat(root.folder.get(), name, O_PATH | O_DIRECTORY | O_CLOEXEC)};
         if (!leaf) return errno;
-        const int err = kind_ == CgroupKind::v2
-                            ? write_limits(leaf.get(), root.controllers, limits)
-                            : write_limits_v1(leaf.get(), root.controllers, limits);
-        if (err != 0) return err;
+        if (const int err = write_all_limits(root, leaf.get(), limits); err != 0) return err;
     }
     return 0;
 }

@@ -19,6 +19,13 @@ enum class CgroupKind : std::uint8_t { none, v2, v1 };
 // files of an open v2 leaf; 0, or an errno value.
 int write_limits(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& limits);
 
+// With protection_cgroup_io: `io.max` of one disk, given as `MAJOR:MINOR`; each way.
+int write_io_limit(int leaf, const char* disk, std::uint64_t bytes_per_second);
+
+// The disk that holds `path`, as `MAJOR:MINOR` of all of it, not of a partition, which
+// is what io.max wants. ENODEV: its file system is on no single disk.
+int disk_of(const char* path, char (&disk)[24]);
+
 // The same for a leaf in one v1 hierarchy, which has the files of its controllers.
 int write_limits_v1(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& limits);
 
@@ -33,6 +40,15 @@ public:
     // `none`, or a delegated v2 folder that holds no process. `name` is this launcher's,
     // the same at its next start: what it left behind then goes.
     int open(const char* how, const char* name);
+
+    // What the administrator gives every sandbox at most, where its request does not say;
+    // before open(). `disk` as of disk_of(), for the I/O; cgroup v2 only.
+    struct Share {
+        std::uint64_t cpu_percent = 0;  // of one core; 0: no limit
+        std::uint64_t io_bytes_per_second = 0;
+        char disk[24] = {};
+    };
+    void share(const Share& share) { share_ = share; }
 
     CgroupKind kind() const noexcept { return kind_; }
     bool present() const noexcept { return kind_ != CgroupKind::none; }
@@ -76,12 +92,15 @@ private:
     };
     static constexpr std::size_t kRoots = 3;  // memory, pids, cpu
 
+    void forget();
     int open_v2(const char* folder);
     int open_delegated();
     int open_v1(const char* name);
     void remove_all() const;
+    int write_all_limits(const Root& root, int leaf, ipc::SandboxLimits limits) const;
     int make(const Root& root, unsigned slot, const ipc::SandboxLimits& limits, Fd& leaf) const;
 
+    Share share_;
     CgroupKind kind_ = CgroupKind::none;
     std::uint32_t protections_ = 0;
     Root roots_[kRoots];

@@ -1,6 +1,8 @@
 // The limits of a run as the files of its cgroup, for both versions.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -59,6 +61,31 @@ int write_limits(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& 
         to.text("cpu.max", quota);
     }
     return to.result();
+}
+
+int write_io_limit(int leaf, const char* disk, std::uint64_t bytes_per_second) {
+    const auto each = static_cast<unsigned long long>(bytes_per_second);
+    char line[96];
+    std::snprintf(line, sizeof line, "%s rbps=%llu wbps=%llu", disk, each, each);
+    return write_file(leaf, "io.max", line);
+}
+
+int disk_of(const char* path, char (&disk)[24]) {
+    struct stat status {};
+    if (::stat(path, &status) < 0) return errno;
+    char name[64];
+    // A partition's folder lies in that of its disk.
+    std::snprintf(name, sizeof name, "/sys/dev/block/%u:%u/partition", major(status.st_dev),
+                  minor(status.st_dev));
+    const bool part = ::access(name, F_OK) == 0;
+    std::snprintf(name, sizeof name, "/sys/dev/block/%u:%u/%sdev", major(status.st_dev),
+                  minor(status.st_dev), part ? "../" : "");
+    const Fd file{::open(name, O_RDONLY | O_CLOEXEC)};
+    if (!file) return ENODEV;
+    const ssize_t size = ::read(file.get(), disk, sizeof disk - 1);
+    if (size <= 1) return ENODEV;
+    disk[size - 1] = '\0';  // over the line's end
+    return 0;
 }
 
 int write_limits_v1(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& limits) {

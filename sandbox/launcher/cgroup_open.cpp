@@ -26,7 +26,8 @@ struct Controller {
 };
 constexpr Controller kControllers[] = {{"memory", "+memory", ipc::protection_cgroup_memory},
                                        {"pids", "+pids", ipc::protection_cgroup_pids},
-                                       {"cpu", "+cpu", ipc::protection_cgroup_cpu}};
+                                       {"cpu", "+cpu", ipc::protection_cgroup_cpu},
+                                       {"io", "+io", ipc::protection_cgroup_io}};
 
 // In a delegated v2 group: the programs' own leaf, since only a group without processes
 // may give controllers to its children, and the folder of the sandboxes.
@@ -127,10 +128,16 @@ int Cgroups::open(const char* how, const char* name) {
     if (std::strcmp(how, "auto") != 0) return open_v2(how);
     // Without limits on memory the older hierarchy serves better, if it has them.
     if (open_delegated() == 0 && (protections_ & ipc::protection_cgroup_memory) != 0) return 0;
-    *this = {};
+    forget();
     if (open_v1(name) == 0 && (protections_ & ipc::protection_cgroup_memory) != 0) return 0;
-    *this = {};
+    forget();
     return 0;
+}
+
+void Cgroups::forget() {
+    const Share share = share_;
+    *this = {};
+    share_ = share;
 }
 
 int Cgroups::open_v2(const char* folder) {
@@ -142,6 +149,8 @@ int Cgroups::open_v2(const char* folder) {
     kind_ = CgroupKind::v2;
     count_ = 1;
     protections_ = root.controllers | ipc::protection_cgroup_v2;
+    // Where it is on without a limit, it counts.
+    if (share_.io_bytes_per_second == 0) protections_ &= ~std::uint32_t{ipc::protection_cgroup_io};
     remove_all();
     return 0;
 }
@@ -175,6 +184,7 @@ int Cgroups::open_v1(const char* name) {
     std::string opened[kRoots];
     std::snprintf(name_, sizeof name_, "%s", name);
     for (const Controller& controller : kControllers) {
+        if (controller.protection == ipc::protection_cgroup_io) continue;  // blkio is another
         const std::string parent = own_group(groups, mounts, controller.name);
         if (parent.empty()) continue;
         std::size_t at = 0;  // controllers may share one hierarchy

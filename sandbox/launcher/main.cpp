@@ -122,12 +122,24 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
     if (err != 0) return fail("making the system call filter", err);
     equipment.init_filter = make_init_filter(err);
     if (err != 0) return fail("making the filter of pid 1", err);
+    Cgroups::Share share{options.cpu_percent, options.io_mib_per_second << 20, {}};
+    if (share.io_bytes_per_second != 0 && (err = disk_of(options.releases, share.disk)) != 0)
+        return fail("finding the disk of the releases, to limit what is read and written", err,
+                    "do without '--io-mib-per-second', or keep the releases on a disk");
+    cgroups.share(share);
     char name[32];
     std::snprintf(name, sizeof name, "berth-%u", options.first_uid);
     if ((err = cgroups.open(options.cgroups, name)) != 0)
         return fail("using the cgroup folder", err,
                     "'--cgroups' must be 'auto', 'none' or a cgroup v2 folder that was delegated "
                     "to this program and holds no process");
+    if (share.cpu_percent != 0 && (cgroups.protections() & ipc::protection_cgroup_cpu) == 0)
+        return fail("limiting processor time, which is asked for", ENOTSUP,
+                    "it needs a cgroup with the cpu controller; do without '--cpu-percent'");
+    if (share.io_bytes_per_second != 0 && (cgroups.protections() & ipc::protection_cgroup_io) == 0)
+        return fail("limiting what is read and written, which is asked for", ENOTSUP,
+                    "it needs cgroup v2 with the io controller; do without "
+                    "'--io-mib-per-second'");
     constexpr std::uint32_t kNeeded = ipc::protection_cgroup_memory | ipc::protection_cgroup_pids;
     if (options.require_cgroup && (cgroups.protections() & kNeeded) != kNeeded)
         return fail("limiting memory and processes by a cgroup, which is required", ENOTSUP,

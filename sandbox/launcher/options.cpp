@@ -19,6 +19,7 @@ constexpr char kUsage[] =
     "usage: berth-launcher (--runner-fd N | --listen-fd N | --socket PATH) --runner-uid UID\n"
     "           --releases DIR --first-uid U --slots N [--cgroups auto|none|DIR] "
     "[--require-cgroup]\n"
+    "           [--cpu-percent N] [--io-mib-per-second N]\n"
     "           [--strict] [--pool N] [--pool-age SECONDS]\n"
     "           [--allow-host-network] [--egress-ports LIST]\n"
     "\n"
@@ -37,6 +38,9 @@ constexpr char kUsage[] =
     "  --pool-age SECONDS the longest that one waits before it is replaced; 600 unless said\n"
     "  --strict           close also what programs seldom need: locks, most of /proc\n"
     "  --require-cgroup   do not start without cgroup limits on memory and processes\n"
+    "  --cpu-percent N    of one processor, for each sandbox; no limit unless said\n"
+    "  --io-mib-per-second N  read and written by each sandbox on the disk of the releases,\n"
+    "                     each way; needs cgroup v2\n"
     "  --allow-host-network  a sandbox may be asked for with the host's network; else refused\n"
     "  --allow-writable NAME=DIR  a sandbox may be asked for that writes to this folder at\n"
     "                     /data; not root's, on a file system that maps owners (16 at most)\n"
@@ -105,34 +109,41 @@ bool parse_options(int argc, char** argv, Options& options) {
         pool,
         pool_age,
         require_cgroup,
+        cpu_percent,
+        io_mib_per_second,
         strict,
         allow_host_network,
         allow_writable,
         allow_syscalls,
         egress_ports
     };
-    constexpr option kLong[] = {{"runner-fd", required_argument, nullptr, runner_fd},
-                                {"listen-fd", required_argument, nullptr, listen_fd},
-                                {"socket", required_argument, nullptr, socket},
-                                {"runner-uid", required_argument, nullptr, runner_uid},
-                                {"releases", required_argument, nullptr, releases},
-                                {"first-uid", required_argument, nullptr, first_uid},
-                                {"slots", required_argument, nullptr, slots},
-                                {"cgroups", required_argument, nullptr, cgroups},
-                                {"pool", required_argument, nullptr, pool},
-                                {"pool-age", required_argument, nullptr, pool_age},
-                                {"require-cgroup", no_argument, nullptr, require_cgroup},
-                                {"strict", no_argument, nullptr, strict},
-                                {"allow-host-network", no_argument, nullptr, allow_host_network},
-                                {"allow-writable", required_argument, nullptr, allow_writable},
-                                {"allow-syscalls", required_argument, nullptr, allow_syscalls},
-                                {"egress-ports", required_argument, nullptr, egress_ports},
-                                {"cgroup-root", required_argument, nullptr, cgroups},  // as it was
-                                {"help", no_argument, nullptr, 'h'},
-                                {nullptr, 0, nullptr, 0}};
+    constexpr option kLong[] = {
+        {"runner-fd", required_argument, nullptr, runner_fd},
+        {"listen-fd", required_argument, nullptr, listen_fd},
+        {"socket", required_argument, nullptr, socket},
+        {"runner-uid", required_argument, nullptr, runner_uid},
+        {"releases", required_argument, nullptr, releases},
+        {"first-uid", required_argument, nullptr, first_uid},
+        {"slots", required_argument, nullptr, slots},
+        {"cgroups", required_argument, nullptr, cgroups},
+        {"pool", required_argument, nullptr, pool},
+        {"pool-age", required_argument, nullptr, pool_age},
+        {"require-cgroup", no_argument, nullptr, require_cgroup},
+        {"cpu-percent", required_argument, nullptr, cpu_percent},
+        {"io-mib-per-second", required_argument, nullptr, io_mib_per_second},
+        {"strict", no_argument, nullptr, strict},
+        {"allow-host-network", no_argument, nullptr, allow_host_network},
+        {"allow-writable", required_argument, nullptr, allow_writable},
+        {"allow-syscalls", required_argument, nullptr, allow_syscalls},
+        {"egress-ports", required_argument, nullptr, egress_ports},
+        {"cgroup-root", required_argument, nullptr, cgroups},  // as it was
+        {"help", no_argument, nullptr, 'h'},
+        {nullptr, 0, nullptr, 0}};
     constexpr std::uint64_t kMostFd = 1 << 20;
     constexpr std::uint64_t kMostUid = std::numeric_limits<uid_t>::max() - 1;
     constexpr std::uint64_t kMostAge = 1'000'000;
+    constexpr std::uint64_t kMostCpuPercent = 100'000;
+    constexpr std::uint64_t kMostIoMib = 1'000'000;
     unsigned pool_size = kPoolPerCore * static_cast<unsigned>(::get_nprocs());
     for (int found; (found = ::getopt_long(argc, argv, "", kLong, nullptr)) != -1;) {
         std::uint64_t number = 0;
@@ -172,6 +183,14 @@ bool parse_options(int argc, char** argv, Options& options) {
             case socket: options.socket = ::optarg; break;
             case releases: options.releases = ::optarg; break;
             case cgroups: options.cgroups = ::optarg; break;
+            case cpu_percent:
+                if (!parse(kMostCpuPercent)) return false;
+                options.cpu_percent = number;
+                break;
+            case io_mib_per_second:
+                if (!parse(kMostIoMib)) return false;
+                options.io_mib_per_second = number;
+                break;
             case strict: options.strict = true; break;
             case require_cgroup: options.require_cgroup = true; break;
             case allow_host_network: options.allow_host_network = true; break;

@@ -26,11 +26,13 @@ struct Options {
     unsigned writable_count = 0;
     Named syscalls[kMostNamed];
     unsigned syscalls_count = 0;
-    const char* cgroups = "auto";  // Cgroups::open()
-    unsigned pool = 0;             // parked sandboxes of each class
-    unsigned pool_age_s = 600;     // the longest that one stays parked
-    bool strict = false;           // the strict profile
-    bool require_cgroup = false;   // no start without limits on memory and processes
+    const char* cgroups = "auto";         // Cgroups::open()
+    std::uint64_t cpu_percent = 0;        // of one core, for each sandbox; 0: no limit
+    std::uint64_t io_mib_per_second = 0;  // each way; 0: no limit
+    unsigned pool = 0;                    // parked sandboxes of each class
+    unsigned pool_age_s = 600;            // the longest that one stays parked
+    bool strict = false;                  // the strict profile
+    bool require_cgroup = false;          // no start without limits on memory and processes
 };
 
 // Complains on stderr and returns false when the arguments make no sense.

@@ -24,10 +24,11 @@ TEST_CASE("without settings nothing is granted to anybody", "[daemon]") {
 TEST_CASE("each setting of the sandbox is on the launcher's command line", "[daemon]") {
     const auto config = read(
         "cgroups = none\nrequire_cgroup = yes\nsandbox_profile = strict\npool_size = 7\n"
-        "egress_ports = 443,5432\n");
+        "egress_ports = 443,5432\ncpu_percent = 150\nio_mib_per_second = 20\n");
     CHECK(launcher_policy(config) ==
-          std::vector<std::string>{"--cgroups", "none", "--require-cgroup", "--strict", "--pool",
-                                   "7", "--egress-ports", "443,5432"});
+          std::vector<std::string>{"--cgroups", "none", "--require-cgroup", "--cpu-percent", "150",
+                                   "--io-mib-per-second", "20", "--strict", "--pool", "7",
+                                   "--egress-ports", "443,5432"});
 }
 
 TEST_CASE("what several integrations are granted is there once, under its own name", "[daemon]") {

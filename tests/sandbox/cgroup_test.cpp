@@ -132,6 +132,23 @@ TEST_CASE("limits become the files of the controllers that are there", "[sandbox
     CHECK(first_line(folder.path() / "cpu.max") == "50000 100000");
 }
 
+TEST_CASE("a limit of reading and writing names a whole disk", "[sandbox]") {
+    const TempDir folder{"cgroup"};
+    make_file(folder.path() / "io.max");
+    const Fd leaf = opened(folder.path());
+    CHECK(launcher::write_io_limit(leaf.get(), "254:0", 1 << 20) == 0);
+    CHECK(first_line(folder.path() / "io.max") == "254:0 rbps=1048576 wbps=1048576");
+
+    char disk[24] = {};
+    CHECK(launcher::disk_of("/proc", disk) == ENODEV);  // on no disk
+    CHECK(launcher::disk_of("/absent", disk) == ENOENT);
+    if (const int err = launcher::disk_of(BERTH_BINARY_DIR, disk); err == 0)
+        CHECK(std::filesystem::exists(std::string{"/sys/block"}) !=
+              std::filesystem::exists(std::string{"/sys/dev/block/"} + disk + "/partition"));
+    else
+        WARN("the build folder is on no disk of its own: not looked up");
+}
+
 TEST_CASE("limits of v1 become its files", "[sandbox]") {
     const TempDir folder{"cgroup"};
     for (const char* name : {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max",
@@ -324,4 +341,6 @@ TEST_CASE("a launcher removes the folders of dead ones, and no living one's", "[
 TEST_CASE("a launcher that must have a cgroup does not start without one", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     CHECK_THROWS(Launcher{{.cgroups = "none", .require_cgroup = true}});
+    CHECK_THROWS(Launcher{{.cgroups = "none", .more = {"--cpu-percent", "50"}}});
+    CHECK_THROWS(Launcher{{.cgroups = "none", .more = {"--io-mib-per-second", "50"}}});
 }
