@@ -246,8 +246,9 @@ run_examples() {
     fi
     sync hangs normal failed_timeout
 
-    say 'the record'
+    say 'the record; and whom the last sync of acme spoke to'
     try berth run list
+    try berth run connections "$(last_run acme id)"
 }
 
 what_next() {

@@ -1,0 +1,70 @@
+// What /metrics says: the exposition format to the letter, and which series there are.
+#include "daemon/metrics.h"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+using namespace berth;
+using Catch::Matchers::Contains;
+
+TEST_CASE("metrics are written in the exposition format, with what breaks a line escaped",
+          "[daemon]") {
+    const std::vector<Metric> metrics{
+        {"a_total",
+         MetricKind::counter,
+         "Back\\slash and\nline.",
+         {{{{"name", "quote \" back \\ line \n end"}, {"other", "x"}}, 3}}},
+        {"b", MetricKind::gauge, "Numbers.", {{{}, 0.25}, {{{"n", "1"}}, 9007199254740992.0}}},
+        {"c", MetricKind::gauge, "Empty.", {}},
+    };
+    CHECK(exposition(metrics) ==
+          "# HELP a_total Back\\\\slash and\\nline.\n"
+          "# TYPE a_total counter\n"
+          "a_total{name=\"quote \\\" back \\\\ line \\n end\",other=\"x\"} 3\n"
+          "# HELP b Numbers.\n"
+          "# TYPE b gauge\n"
+          "b 0.25\n"
+          "b{n=\"1\"} 9007199254740992\n"
+          "# HELP c Empty.\n"
+          "# TYPE c gauge\n");
+}
+
+TEST_CASE("every state of a run has its series, also with nothing in it", "[daemon]") {
+    Measured measured;
+    measured.live_runs = {{RunState::running, 2}};
+    measured.runs.ended[RunState::cancelled] = 5;
+    const std::string text = exposition(make_metrics(measured));
+    CHECK_THAT(text, Contains("berth_runs{state=\"running\"} 2\n"));
+    CHECK_THAT(text, Contains("berth_runs{state=\"queued\"} 0\n"));
+    CHECK_THAT(text, Contains("berth_runs_ended_total{state=\"cancelled\"} 5\n"));
+    CHECK_THAT(text, Contains("berth_runs_ended_total{state=\"failed_refresh\"} 0\n"));
+    CHECK_THAT(text, Contains("berth_pool_size 0\n"));  // the runner has not told yet
+}
+
+TEST_CASE("what the pool tells is in seconds and counts", "[daemon]") {
+    Measured measured;
+    measured.pool = ipc::Pool{8, 13, 90, 10, 200, 300'000};
+    const std::string text = exposition(make_metrics(measured));
+    CHECK_THAT(text, Contains("\nberth_pool_size 8\n") && Contains("\nberth_pool_parked 13\n"));
+    CHECK_THAT(text, Contains("\nberth_pool_hits_total 90\n") &&
+                         Contains("\nberth_pool_misses_total 10\n"));
+    CHECK_THAT(text, Contains("\nberth_pool_build_seconds_total 0.3\n"));
+}
+
+TEST_CASE("names of metrics follow the custom: unique, counters end in _total", "[daemon]") {
+    std::set<std::string> names;
+    for (const Metric& metric : make_metrics({})) {
+        INFO(metric.name);
+        CHECK(names.insert(metric.name).second);
+        CHECK(metric.name.ends_with("_total") == (metric.kind == MetricKind::counter));
+        CHECK(metric.help.ends_with('.'));
+        CHECK_FALSE(metric.samples.empty());
+    }
+}
+
+TEST_CASE("a process finds what it uses itself", "[daemon]") {
+    const ProcessUse use = read_process_use();
+    CHECK(use.resident_bytes > 1e6);
+    CHECK(use.open_descriptors >= 3);
+    CHECK(use.cpu_seconds > 0);
+}
