@@ -68,10 +68,7 @@ Result<void> apply(const TenantInput& input, Tenant& tenant) {
     if (input.configs) tenant.configs = *input.configs;
     if (input.paused) tenant.paused = *input.paused;
     if (input.archived) tenant.archived = *input.archived;
-    if (input.user_schedule) {
-        tenant.user_schedule = *input.user_schedule;
-        tenant.schedule = *input.user_schedule;
-    }
+    if (input.user_schedule) tenant.user_schedule = *input.user_schedule;
     if (input.release_id) {
         tenant.release_id = input.release_id;
         tenant.release_channel.reset();
@@ -128,7 +125,8 @@ void ApiImpl::get_tenant(TenantId id, Done<TenantView> done) {
 
 void ApiImpl::create_tenant(Caller who, TenantInput input, Done<TenantView> done) {
     parts_.store.write(
-        [by = by(who), input = std::move(input)](Db& db) -> Result<TenantView> {
+        [by = by(who), input = std::move(input),
+         texts = parts_.book.texts()](Db& db) -> Result<TenantView> {
             auto integration = berth::get_integration(db, input.integration_id.value());
             if (!integration)
                 return fail_at(FailureKind::unprocessable, "body.integration_id", "{}",
@@ -143,14 +141,22 @@ void ApiImpl::create_tenant(Caller who, TenantInput input, Done<TenantView> done
             take_default_release(*integration, wanted);
             auto fits = check_settings(db, wanted, *integration);
             if (!fits) return pass_on(fits);
-            return view_tenant(db, berth::create_tenant(db, by, wanted));
+            auto made = berth::create_tenant(db, by, wanted);
+            if (!made) return pass_on(made);
+            auto follows = follow_user_schedule(db, by, made->id, *texts);
+            if (!follows) return pass_on(follows);
+            return view_tenant(db, berth::get_tenant(db, made->id));
         },
-        std::move(done));
+        [this, done = std::move(done)](Result<TenantView> made) mutable {
+            if (made) parts_.schedules.kick();
+            done(std::move(made));
+        });
 }
 
 void ApiImpl::change_tenant(Caller who, TenantId id, TenantInput input, Done<TenantView> done) {
     parts_.store.write(
-        [by = by(who), id, input = std::move(input)](Db& db) -> Result<TenantView> {
+        [by = by(who), id, input = std::move(input),
+         texts = parts_.book.texts()](Db& db) -> Result<TenantView> {
             auto tenant = berth::get_tenant(db, id);
             if (!tenant) return pass_on(tenant);
             auto applied = apply(input, *tenant);
@@ -163,10 +169,18 @@ void ApiImpl::change_tenant(Caller who, TenantId id, TenantInput input, Done<Ten
                 auto fits = check_settings(db, *tenant, *integration);
                 if (!fits) return pass_on(fits);
             }
-            return view_tenant(db, update_tenant(db, by, *tenant));
+            auto changed = update_tenant(db, by, *tenant);
+            if (!changed) return pass_on(changed);
+            if (input.user_schedule) {
+                auto follows = follow_user_schedule(db, by, id, *texts);
+                if (!follows) return pass_on(follows);
+            }
+            look_at_schedules(db, id, by.now);  // it may have been paused or archived until now
+            return view_tenant(db, berth::get_tenant(db, id));
         },
         [this, done = std::move(done)](Result<TenantView> changed) mutable {
             if (changed) parts_.engine.kick();  // what waited while it was archived may run
+            if (changed) parts_.schedules.kick();
             done(std::move(changed));
         });
 }

@@ -46,7 +46,7 @@ std::optional<Result<RunView>> try_again(Db& db, const Run& run, RunState ended,
     auto moved = move_run(db, run.id, run.attempt, RunState::queued,
                           fmt::format("{}; trying again in {} s", why, seconds), now);
     if (!moved) return Result<RunView>{pass_on(moved)};
-    put_off(db, run.id, now + *delay);
+    put_off(db, run.id, now, now + *delay);
     return view_run(db, run.id);
 }
 

@@ -45,7 +45,7 @@ public:
     Pass(Db& db, int places, std::int64_t starts_per_minute, Time now)
         : db_{db}, now_{now}, places_{places} {
         if (starts_per_minute <= 0) return;
-        const Starts starts = starts_of_host(db, now - 1min, starts_per_minute);
+        const Starts starts = starts_of_host(db, now, starts_per_minute);
         places_ =
             static_cast<int>(std::min<std::int64_t>(places_, left(starts_per_minute, starts)));
     }
@@ -77,7 +77,7 @@ private:
             auto moved = move_run(db_, run.id, run.attempt, RunState::preparing, "", now_);
             if (moved) begun_.runs.push_back(std::move(*moved));
         }
-        if (const auto next = next_retry(db_); next && *next > now_) again_at(*next);
+        if (const auto next = next_retry(db_, now_)) again_at(*next);
     }
 
     // What an integration may still begin; nothing: it has no cap.
@@ -85,7 +85,7 @@ private:
         std::optional<std::int64_t> cap;
         if (policy.most_running > 0) cap = policy.most_running - running_[id];
         if (policy.starts_per_minute > 0) {
-            const Starts starts = starts_of(db_, id, now_ - 1min, policy.starts_per_minute);
+            const Starts starts = starts_of(db_, id, now_, policy.starts_per_minute);
             const auto rest = left(policy.starts_per_minute, starts);
             cap = cap ? std::min(*cap, rest) : rest;
         }
@@ -127,7 +127,7 @@ private:
     // False when it has begun; true when it was put behind the others.
     bool begin_one(const WaitingTenant& tenant) {
         const std::int64_t most = policies_[tenant.integration].tenant_starts_per_minute;
-        if (most > 0 && left(most, starts_of(db_, tenant.tenant, now_ - 1min, most)) == 0) {
+        if (most > 0 && left(most, starts_of(db_, tenant.tenant, now_, most)) == 0) {
             postpone(db_, tenant.tenant, tenant.integration);
             return true;
         }

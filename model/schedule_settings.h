@@ -93,7 +93,7 @@ struct TenantSchedule {
     ScheduleSettings settings;
     bool enabled = false;
     Time settled{};    // every instant up to here is in the ledger
-    Time forgotten{};  // up to here the ledger was cut
+    Time forgotten{};  // the last that fired and was cut from the ledger
     std::optional<Time> nominal;
     std::optional<Time> fire;
     std::optional<Time> fired;

@@ -64,10 +64,13 @@ private:
         auto first = schedule_.next(whole(after));
         std::vector<Time> found = newest(schedule_, after, until());
         if (first && after > out_.settled && (found.empty() || Time{first->at} < found.front())) {
-            Slot older = skipped(first->at, due_.paused ? SlotReason::pause : SlotReason::downtime);
-            older.last = whole(after);
-            older.instants = 0;
-            out_.slots.push_back(older);
+            const auto reason = due_.paused ? SlotReason::pause : SlotReason::downtime;
+            out_.slots.push_back(skipped(first->at, reason));
+            // Between two seconds: no instant that fires after all takes its place.
+            Slot others = skipped(Time{first->at} + microseconds{1}, reason);
+            others.last = whole(after);
+            others.instants = 0;
+            out_.slots.push_back(others);
         }
         if (!found.empty()) out_.settled = found.back();
         return found;

@@ -205,21 +205,22 @@ Result<Run> get_run(Db& db, RunId id) {
     return read_run(*row);
 }
 
-void put_off(Db& db, RunId id, Time until) {
-    db.exec("update runs set not_before = $2 where id = $1", {id, until});
+void put_off(Db& db, RunId id, Time now, Time until) {
+    db.exec("update runs set put_off = $2, not_before = $3 where id = $1", {id, now, until});
 }
 
 std::vector<Run> queued_runs(Db& db, Time now, std::int64_t limit) {
     return read_rows(
-        db.query(fmt::format("{} where state = 'queued' and coalesce(not_before, 0) <= $1"
-                             " order by id limit $2",
+        db.query(fmt::format("{} where state = 'queued' and (coalesce(not_before, 0) <= $1"
+                             " or put_off > $1) order by id limit $2",
                              kSelect),
                  {now, limit}),
         read_run);
 }
 
-std::optional<Time> next_retry(Db& db) {
-    const auto row = db.must("select min(not_before) from runs where state = 'queued'");
+std::optional<Time> next_retry(Db& db, Time now) {
+    const auto row = db.must(
+        "select min(not_before) from runs where state = 'queued' and not_before > $1", {now});
     return Columns{row}.maybe_time();
 }
 

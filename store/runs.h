@@ -43,9 +43,9 @@ Result<Run> get_run(Db& db, RunId id);
 std::vector<Run> live_runs(Db& db);  // every run that is not final, oldest first
 // A queued run that is to wait for its next attempt; those that may begin, the
 // oldest first; and when the first of the others may.
-void put_off(Db& db, RunId id, Time until);
+void put_off(Db& db, RunId id, Time now, Time until);
 std::vector<Run> queued_runs(Db& db, Time now, std::int64_t limit);
-std::optional<Time> next_retry(Db& db);
+std::optional<Time> next_retry(Db& db, Time now);
 std::optional<Run> live_run_of(Db& db, TenantId tenant);
 
 struct RunFilter {

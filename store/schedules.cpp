@@ -228,7 +228,8 @@ void look_at_schedules(Db& db, IntegrationId integration, Time now) {
 
 void look_at_schedules_ahead(Db& db, Time now) {
     db.exec(
-        "update schedules set fire = $1 where fire > $1 and settled > $1 and settled > forgotten",
+        "update schedules set fire = $1 where fire > $1"
+        " and ((settled > $1 and settled > forgotten) or trouble <> '')",
         {now});
 }
 

@@ -51,11 +51,12 @@ void less_load(Db& db, std::int64_t integration, std::int64_t by) {
     db.exec("update loads set waiting = waiting - $2 where integration_id = $1", {integration, by});
 }
 
-Starts read_starts(const std::vector<Row>& newest_first, Time since) {
+Starts read_starts(const std::vector<Row>& newest_first, Time now) {
     Starts starts;
     for (const Row& row : newest_first) {
         const Time created = time_from_micros(row.integer(0));
-        if (created <= since) break;
+        if (created > now) continue;
+        if (created <= now - std::chrono::minutes{1}) break;
         ++starts.count;
         starts.oldest = created;
     }
@@ -167,23 +168,23 @@ void unpark(Db& db, TenantId tenant) {
             {tenant, std::max(virtual_now(db), share_of(db, tenant)), kParked});
 }
 
-Starts starts_of(Db& db, TenantId tenant, Time since, std::int64_t most) {
+Starts starts_of(Db& db, TenantId tenant, Time now, std::int64_t most) {
     return read_starts(
         db.query("select created from runs where tenant_id = $1 order by id desc limit $2",
                  {tenant, most}),
-        since);
+        now);
 }
 
-Starts starts_of(Db& db, IntegrationId integration, Time since, std::int64_t most) {
+Starts starts_of(Db& db, IntegrationId integration, Time now, std::int64_t most) {
     return read_starts(
         db.query("select created from runs where integration_id = $1 order by id desc limit $2",
                  {integration, most}),
-        since);
+        now);
 }
 
-Starts starts_of_host(Db& db, Time since, std::int64_t most) {
+Starts starts_of_host(Db& db, Time now, std::int64_t most) {
     return read_starts(db.query("select created from runs order by id desc limit $1", {most}),
-                       since);
+                       now);
 }
 
 }  // namespace berth

@@ -51,13 +51,14 @@ void postpone(Db& db, TenantId tenant, IntegrationId integration);
 void park(Db& db, TenantId tenant);
 void unpark(Db& db, TenantId tenant);
 
-// Runs begun after `since`, at most `most`, and when the oldest of these began.
+// Of the newest `most` runs, those begun in the minute before `now`, and when the
+// oldest of these began. What began later than now, began under a wrong clock.
 struct Starts {
     std::int64_t count = 0;
     Time oldest{};
 };
-Starts starts_of(Db& db, TenantId tenant, Time since, std::int64_t most);
-Starts starts_of(Db& db, IntegrationId integration, Time since, std::int64_t most);
-Starts starts_of_host(Db& db, Time since, std::int64_t most);
+Starts starts_of(Db& db, TenantId tenant, Time now, std::int64_t most);
+Starts starts_of(Db& db, IntegrationId integration, Time now, std::int64_t most);
+Starts starts_of_host(Db& db, Time now, std::int64_t most);
 
 }  // namespace berth

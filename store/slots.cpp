@@ -6,7 +6,8 @@ namespace berth {
 
 bool write_slot(Db& db, const TenantSchedule& schedule, const Slot& slot,
                 const std::optional<TriggerId>& trigger, Time now) {
-    // An instant that was left out may fire after all; never the other way round.
+    // An instant that was left out may fire after all, never the other way round, and
+    // a slot that stands for many may grow.
     return db.exec(
                "insert into slots (schedule_id, nominal, tenant_id, last, instants, outcome,"
                " reason, late_us, trigger_id, recorded)"
@@ -15,7 +16,8 @@ bool write_slot(Db& db, const TenantSchedule& schedule, const Slot& slot,
                " instants = excluded.instants, outcome = excluded.outcome,"
                " reason = excluded.reason, late_us = excluded.late_us,"
                " trigger_id = excluded.trigger_id, recorded = excluded.recorded"
-               " where slots.outcome = 'skipped' and excluded.outcome = 'fired'",
+               " where slots.outcome = 'skipped'"
+               " and (excluded.outcome = 'fired' or excluded.last > slots.last)",
                {schedule.id, slot.nominal, schedule.tenant_id, slot.last, slot.instants,
                 to_string(slot.outcome), to_string(slot.reason), slot.late.count(), trigger, now}) >
            0;
@@ -74,12 +76,16 @@ void prune(Db& db, ScheduleId schedule, Time older_than) {
     if (!kept) return;
     Time cut = std::min(*kept, older_than);
     if (const auto most = nth_newest_slot(db, schedule, kSlotsMost)) cut = std::max(cut, *most);
-    const auto row = db.one(
-        "select max(nominal) from slots where schedule_id = $1 and nominal < $2", {schedule, cut});
-    if (!row || row->is_null(0)) return;
+    // Only of what fired must be remembered that it is gone: what was left out in a
+    // future that a wrong clock has shown may yet come.
+    const auto fired = db.must(
+        "select max(nominal) from slots where schedule_id = $1 and nominal < $2"
+        " and outcome = 'fired'",
+        {schedule, cut});
     db.exec("delete from slots where schedule_id = $1 and nominal < $2", {schedule, cut});
-    db.exec("update schedules set forgotten = $2 where id = $1 and forgotten < $2",
-            {schedule, time_from_micros(row->integer(0))});
+    if (!fired.is_null(0))
+        db.exec("update schedules set forgotten = $2 where id = $1 and forgotten < $2",
+                {schedule, time_from_micros(fired.integer(0))});
 }
 
 }  // namespace

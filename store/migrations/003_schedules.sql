@@ -38,7 +38,7 @@ create table schedules (
     when_busy text not null,
     enabled integer not null check (enabled in (0, 1)),
     settled integer not null,   -- every instant of the grid up to here is in the ledger
-    forgotten integer not null, -- up to here the ledger was cut: nothing fires there again
+    forgotten integer not null, -- the last that fired and is cut from the ledger: none before it
     nominal integer,            -- the next instant of the grid; null: to be worked out
     fire integer,               -- when to look at it: the nominal instant and its jitter
     fired integer,              -- the last nominal instant that fired
@@ -93,4 +93,7 @@ create table shares (
     virtual_time integer not null
 ) strict;
 
-alter table runs add column not_before integer; -- a retry waits for its time
+-- A retry waits for its time. A clock that stands before `put_off`, when that was
+-- decided, has gone back since, and the wait is over.
+alter table runs add column not_before integer;
+alter table runs add column put_off integer;

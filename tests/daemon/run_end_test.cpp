@@ -6,6 +6,8 @@
 #include "model/limits.h"
 #include "store/integrations.h"
 #include "store/releases.h"
+#include "store/runs.h"
+#include "store/schedules.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
 #include "tests/store/support.h"
@@ -132,5 +134,33 @@ TEST_CASE("a lost run is tried again as often as it may have run, not as it was 
         CHECK(run.state ==
               (i < limits::kMaxAttempts ? RunState::queued : RunState::failed_platform));
         if (run.state == RunState::queued) run = w.move(run, RunState::preparing);
+    }
+}
+
+TEST_CASE("a failed run is tried again only when its integration asks for it", "[daemon]") {
+    World w;
+    const Run failed = w.run(RunState::running);
+    CHECK(w.end(failed, Exited{3}).run.state == RunState::failed_integration);
+
+    IntegrationPolicy policy;
+    policy.retries = 1;
+    policy.retry_first = policy.retry_longest = std::chrono::seconds{60};
+    must(put_policy(w.db, kBy, w.tenant.integration_id, policy));
+    const Run first = w.run(RunState::running);
+    const RunView again = w.end(first, Exited{3});
+    CHECK(again.run.state == RunState::queued);
+    CHECK(again.run.attempt == 2);
+    CHECK_THAT(list_run_events(w.db, first.id).back().note,
+               Catch::StartsWith("exited with code 3; trying again in "));
+    CHECK(queued_runs(w.db, kNow, 10).empty());
+    REQUIRE(next_retry(w.db, kNow));
+    CHECK(*next_retry(w.db, kNow) >= kNow + std::chrono::seconds{30});
+    CHECK(*next_retry(w.db, kNow) <= kNow + std::chrono::seconds{60});
+    const Run second = w.move(again.run, RunState::running);
+    CHECK(w.end(second, Exited{3}).run.state == RunState::failed_integration);
+
+    SECTION("and never when somebody cancelled it") {
+        const Run run = w.run(RunState::running);
+        CHECK(w.end(run, Cancelled{}).run.state == RunState::cancelled);
     }
 }

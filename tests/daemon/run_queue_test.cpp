@@ -324,14 +324,46 @@ TEST_CASE("a run that was put off begins when its time has come, and says when",
     REQUIRE(begun.size() == 1);
     w.write([run = begun[0]](Db& db) -> Result<Run> {
         auto queued = move_run(db, run.id, run.attempt, RunState::queued, "again", kNow);
-        put_off(db, run.id, kNow + 5s);
+        put_off(db, run.id, kNow, kNow + 5s);
         return queued;
     });
     const auto waits = w.pass(1);
     CHECK(waits.runs.empty());
     CHECK(waits.again == 5s);
     w.write([run = begun[0]](Db& db) -> Result<bool> {
-        put_off(db, run.id, kNow);
+        put_off(db, run.id, kNow, kNow);
+        return true;
+    });
+    CHECK(w.begin(1).size() == 1);
+}
+
+TEST_CASE("a run that was put off under a clock that was ahead does not wait for that time",
+          "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    w.accept(acme.id);
+    const auto begun = w.begin(1);
+    REQUIRE(begun.size() == 1);
+    w.write([run = begun[0]](Db& db) -> Result<Run> {
+        auto queued = move_run(db, run.id, run.attempt, RunState::queued, "again", kNow);
+        put_off(db, run.id, kNow + 24h * 365, kNow + 24h * 365 + 20s);
+        return queued;
+    });
+    CHECK(w.begin(1).size() == 1);
+}
+
+TEST_CASE("runs begun under a clock that was ahead do not use up the minute", "[daemon]") {
+    World w;
+    const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    w.cap(acme.integration_id, [](IntegrationPolicy& policy) { policy.starts_per_minute = 1; });
+    w.accept(acme.id);
+    const auto begun = w.begin(1);
+    REQUIRE(begun.size() == 1);
+    w.finish(begun[0], 1s);
+    w.accept(acme.id);
+    CHECK(w.begin(1).empty());
+    w.write([](Db& db) -> Result<bool> {
+        db.exec("update runs set created = $1", {kNow + 24h * 365});
         return true;
     });
     CHECK(w.begin(1).size() == 1);

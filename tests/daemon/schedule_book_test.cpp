@@ -232,6 +232,36 @@ TEST_CASE("the ledger is bounded, and what was cut from it never fires again", "
     CHECK(prune_slots(w.db, kNow, {}, 1) == w.schedule().id);
 }
 
+TEST_CASE("a ledger cut under a clock that was a year ahead silences nothing", "[schedule]") {
+    World w;
+    w.set(w.acme.id, "0 9 * * *");
+    w.look(kNow);
+    CHECK(w.look(kNow + 1h).fired == 1);
+    const Time ahead = kNow + 24h * 365;
+    CHECK(w.look(ahead).fired == 1);
+    CHECK_FALSE(prune_slots(w.db, ahead - 24h * 30, {}, 10));
+    CHECK(w.history().size() == static_cast<std::size_t>(kSlotsKept));
+    look_at_schedules_ahead(w.db, kNow + 2h);
+    CHECK(w.look(kNow + 2h).fired == 0);
+    CHECK(w.schedule().fire == kNow + 25h);
+    CHECK(w.look(kNow + 25h).fired == 1);
+}
+
+TEST_CASE("a slot that stands for many is not lost when one of them fires after all",
+          "[schedule]") {
+    World w;
+    w.set(w.acme.id, "* * * * *");
+    w.look(kNow);
+    w.look(kNow + 1min);
+    w.look(kNow + 24h * 365);  // the clock is wrong
+    look_at_schedules_ahead(w.db, kNow + 90s);
+    w.look(kNow + 90s);
+    CHECK(w.look(kNow + 2min).fired == 1);  // the first that the slot stands for
+    CHECK(w.db.db
+              ->must("select count(*) from slots where nominal <= $1 and last >= $1", {kNow + 5min})
+              .integer(0) == 1);
+}
+
 TEST_CASE("history tells which run a firing became part of", "[schedule]") {
     World w;
     w.set(w.acme.id, "*/5 * * * *");
