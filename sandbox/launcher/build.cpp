@@ -113,6 +113,7 @@ Building::Stage Building::advance(const Workshop& workshop, std::int64_t now_ms)
     Listeners received;
     const long n = receive_setup(setup_.get(), message, received);
     if (n < 0 && errno == EINTR) return Stage::working;
+    if (ended_ && n == sizeof message && message.kind != Kind::failed) return Stage::working;
     failure_ = n == sizeof message ? answer(message, received, workshop) : Failed{silent_, ECHILD};
     if (failure_.step != Step::none) return Stage::failed;
     deadline_ms_ = now_ms + kReadyTimeMs;

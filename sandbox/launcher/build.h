@@ -39,6 +39,9 @@ public:
     Stage advance(const Workshop& workshop, std::int64_t now_ms);
     // When it is deadline_ms() and it is still working.
     Stage give_up();
+    // Its pid 1 was reaped and its slot may be another's: what it still says does not
+    // count, unless it is why it failed.
+    void ended() { ended_ = true; }
 
     const ipc::BuildRequest& request() const { return request_; }
     bool parks() const { return request_.id == 0; }
@@ -81,6 +84,7 @@ private:
     Listeners listeners_;
     bool init_ready_ = false;
     bool script_ready_ = false;
+    bool ended_ = false;
     bool handed_over_ = false;
     ipc::Step silent_ = ipc::Step::close_descriptors;  // what it means to hear nothing more
     Failed failure_;

@@ -36,6 +36,8 @@ constexpr std::uint32_t kX32Bit = 0x40000000;  // no such numbers here: the chec
 
 constexpr std::uint32_t kArgument1Low = offsetof(seccomp_data, args) + 8;  // little-endian
 constexpr std::uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | ENOSYS;
+constexpr std::uint64_t kInternet[] = {AF_INET, AF_INET6};
+constexpr std::uint64_t kMptcp = 262;  // newer than some C libraries
 
 // Jumps count instructions from the next one, and the last one falls through.
 constexpr sock_filter kLoadNumber = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
@@ -128,6 +130,18 @@ private:
     int err_ = 0;
 };
 
+void allow_internet(Rules& rules) {
+    const auto is = [](unsigned argument, std::uint64_t value) {
+        return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, 0xffffffff, value);
+    };
+    for (const std::uint64_t family : kInternet) {
+        for (const std::uint64_t protocol : socket_protocols())
+            rules.add(SCMP_ACT_ALLOW, "socket", is(0, family), is(2, protocol));
+        // Runtimes try it first: it looks like a kernel built without, and is not on the record.
+        rules.add(SCMP_ACT_ERRNO(EPROTONOSUPPORT), "socket", is(0, family), is(2, kMptcp));
+    }
+}
+
 }  // namespace
 
 int Filter::load() const noexcept {
@@ -154,6 +168,7 @@ Filter make_script_filter(const FilterOptions& options, int& err) {
         rules.add(SCMP_ACT_ALLOW, call.name,
                   SCMP_CMP(call.argument, SCMP_CMP_MASKED_EQ, call.mask, call.value));
     }
+    allow_internet(rules);
     // Asking for addresses and routes, which resolvers do; no other netlink.
     rules.add(SCMP_ACT_ALLOW, "socket", SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xffffffff, AF_NETLINK),
               SCMP_CMP(2, SCMP_CMP_MASKED_EQ, 0xffffffff, NETLINK_ROUTE));

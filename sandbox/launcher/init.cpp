@@ -248,6 +248,7 @@ void run_init(const Order& order) {
     if (script < 0) give_up(Step::fork, errno);
     if (script == 0) run_script(order, listener_socket);
     (void)::close(listener_socket);
+    if (order.writable() != nullptr) (void)::close(kWritableFd);  // pid 2's to use
 
     // All signals stay blocked here: none has a handler, and SIGCHLD is read.
     (void)::close(kPlanFd);  // else the end of pid 2 would not end the socket

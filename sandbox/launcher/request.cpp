@@ -1,16 +1,23 @@
 #include "sandbox/launcher/request.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 namespace berth::launcher {
 namespace {
 
-// A single path component, ended within its field.
+// Ended within its field, with nothing behind its end: equal names are equal bytes.
+template <std::size_t N>
+bool is_clean(const char (&name)[N]) {
+    const auto* end = static_cast<const char*>(std::memchr(name, '\0', N));
+    return end != nullptr && std::all_of(end, name + N, [](char c) { return c == '\0'; });
+}
+
+// A single path component.
 template <std::size_t N>
 bool is_component(const char (&name)[N]) {
-    const void* end = std::memchr(name, '\0', N);
-    if (end == nullptr || name[0] == '\0') return false;
+    if (!is_clean(name) || name[0] == '\0') return false;
     if (std::strchr(name, '/') != nullptr) return false;
     return std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0;
 }
@@ -33,6 +40,7 @@ bool limits_make_sense(const ipc::SandboxLimits& limits) {
 int check_names(const ipc::BuildRequest& request, const Allowed& allowed) {
     const char(&folder)[sizeof request.assignment.writable] = request.assignment.writable;
     const char(&set)[sizeof request.kind.syscalls] = request.kind.syscalls;
+    if (!is_clean(folder) || !is_clean(set)) return EINVAL;
     const auto is_set = [&](std::uint32_t grant) { return (request.kind.grants & grant) != 0; };
     if (is_set(ipc::grant_writable_path) != (folder[0] != '\0')) return EPERM;
     if (is_set(ipc::grant_extra_syscalls) != (set[0] != '\0')) return EPERM;

@@ -106,6 +106,8 @@ void Server::reap() {
         const auto slot = workshop_.slots.reaped(pid);
         if (!slot) continue;
         workshop_.cgroups.ended(*slot, now_ms());
+        for (const auto& building : building_)
+            if (building->slot() == *slot) building->ended();
         if (const auto serial = pool_.died(*slot); serial && runner_)
             (void)retire({*slot, *serial});
     }

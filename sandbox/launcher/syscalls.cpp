@@ -2,6 +2,7 @@
 
 #include <asm/ioctls.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
 
@@ -75,10 +76,15 @@ constexpr std::uint64_t kNamespaceFlags = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_
 constexpr std::uint64_t kAll = 0xffffffff;
 
 constexpr ConditionalSyscall kConditional[] = {
-    {"clone", 0, kNamespaceFlags, 0}, {"personality", 0, kAll, 0xffffffff},  // only to ask
-    {"socket", 0, kAll, AF_UNIX},     {"socket", 0, kAll, AF_INET},
-    {"socket", 0, kAll, AF_INET6},    {"socketpair", 0, kAll, AF_UNIX},
+    {"clone", 0, kNamespaceFlags, 0},
+    {"personality", 0, kAll, 0xffffffff},  // only to ask
+    {"socket", 0, kAll, AF_UNIX},
+    {"socketpair", 0, kAll, AF_UNIX},
 };
+
+// By 0 the kernel means the usual one of a type. Others (SCTP, DCCP, SMC, UDP-Lite) are
+// much code that scripts do not need, and a call could have their modules loaded.
+constexpr std::uint64_t kProtocols[] = {0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6};
 
 constexpr const char* kAbsent[] = {"clone3"};
 
@@ -134,6 +140,7 @@ std::span<const std::uint32_t> refused_fcntls(bool strict) {
 }
 std::span<const char* const> grantable_syscalls() { return kGrantable; }
 std::span<const ConditionalSyscall> conditional_syscalls() { return kConditional; }
+std::span<const std::uint64_t> socket_protocols() { return kProtocols; }
 std::span<const char* const> absent_syscalls() { return kAbsent; }
 std::span<const char* const> init_syscalls() { return kInit; }
 

@@ -30,6 +30,9 @@ struct ConditionalSyscall {
 };
 std::span<const ConditionalSyscall> conditional_syscalls();
 
+// What sockets of IPv4 and IPv6 may speak.
+std::span<const std::uint64_t> socket_protocols();
+
 // Refused with ENOSYS, so that a C library takes its older way.
 std::span<const char* const> absent_syscalls();
 

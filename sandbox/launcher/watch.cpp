@@ -21,19 +21,25 @@ std::int64_t microseconds(const timeval& time) {
     return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec;
 }
 
-// True once the script itself is gone.
-bool reap(pid_t script, ipc::EndReport& report) {
+enum class Reaped { all, some, script };
+
+// A few at a time: many processes that fork and end can make orphans as fast as they
+// are reaped, and the one who asks for the end must be heard meanwhile.
+Reaped reap(pid_t script, ipc::EndReport& report) {
+    constexpr int kAtOnce = 16;
     int status = 0;
     rusage usage{};
-    for (pid_t pid; (pid = ::wait4(-1, &status, WNOHANG, &usage)) > 0;) {
+    for (int i = 0; i < kAtOnce; ++i) {
+        const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
+        if (pid <= 0) return Reaped::all;
         if (pid != script) continue;
         report.wait_status = status;
         report.user_us = microseconds(usage.ru_utime);
         report.system_us = microseconds(usage.ru_stime);
         report.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-        return true;
+        return Reaped::script;
     }
-    return false;
+    return Reaped::some;
 }
 
 // Anything but a signal request, and the end of the socket, ends the sandbox.
@@ -63,14 +69,16 @@ void watch(int child_signals, pid_t script, bool notified) {
     // Also a script that does nothing but make refused calls leaves the other two heard.
     pollfd watched[4] = {
         {kStatusFd, POLLIN, 0}, {child_signals, POLLIN, 0}, {-1, POLLIN, 0}, {kSetupFd, POLLIN, 0}};
+    auto reaped = Reaped::all;
     for (;;) {
         watched[2].fd = refusals.fd();
-        if (::poll(watched, 4, -1) < 0) ::_exit(0);
-        if (watched[1].revents != 0) {
+        if (::poll(watched, 4, reaped == Reaped::some ? 0 : -1) < 0) ::_exit(0);
+        if (reaped == Reaped::some || watched[1].revents != 0) {
             signalfd_siginfo info;
             (void)!::read(child_signals, &info, sizeof info);  // says only that somebody ended
             ipc::EndReport report;
-            if (reap(script, report)) {
+            reaped = reap(script, report);
+            if (reaped == Reaped::script) {
                 refusals.write_to(report);
                 (void)::send(kStatusFd, &report, sizeof report, MSG_NOSIGNAL);
                 ::_exit(0);  // and the kernel kills what the script left behind

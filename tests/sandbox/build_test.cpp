@@ -18,7 +18,10 @@ using ipc::Step;
 
 namespace {
 
-void name(char (&field)[128], const char* text) { std::strcpy(field, text); }
+void name(char (&field)[128], const char* text) {
+    std::memset(field, 0, sizeof field);
+    std::strcpy(field, text);
+}
 
 }  // namespace
 
@@ -90,6 +93,13 @@ TEST_CASE("a hostile build request is refused, and the next one is served", "[sa
         {"a runtime that does not end",
          [](auto& r) { std::memset(r.kind.runtime, 'a', sizeof r.kind.runtime); }, Step::request,
          EINVAL},
+        {"more behind the end of a release",
+         [](auto& r) { r.assignment.release[sizeof r.assignment.release - 1] = 'x'; },
+         Step::request, EINVAL},
+        {"more behind the end of a runtime",
+         [](auto& r) { r.kind.runtime[sizeof r.kind.runtime - 1] = 'x'; }, Step::request, EINVAL},
+        {"more behind the name of no set of calls",
+         [](auto& r) { r.kind.syscalls[sizeof r.kind.syscalls - 1] = 'x'; }, Step::request, EINVAL},
         {"an unknown release", [](auto& r) { name(r.assignment.release, "absent"); }, Step::release,
          ENOENT},
         {"an unknown runtime", [](auto& r) { std::strcpy(r.kind.runtime, "windows"); },

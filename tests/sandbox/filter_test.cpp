@@ -127,7 +127,26 @@ TEST_CASE("only some families of sockets are allowed", "[launcher]") {
         const bool plain = family == 1 || family == 2 || family == 10;
         CHECK((decide(filter, socket, family, 1, 0) == SECCOMP_RET_ALLOW) ==
               (plain || family == 16));
-        CHECK((decide(filter, socket, family, 3, 12) == SECCOMP_RET_ALLOW) == plain);
+    }
+}
+
+TEST_CASE("sockets of the internet speak its usual protocols only", "[launcher]") {
+    const Filter filter = script_filter({.notify = true});
+    const int socket = number_of("socket");
+    for (const std::uint64_t family : {2ULL, 10ULL}) {
+        for (std::uint64_t protocol = 0; protocol < 300; ++protocol) {
+            const bool usual =
+                protocol == 0 || protocol == 1 || protocol == 6 || protocol == 17 || protocol == 58;
+            INFO(protocol);
+            const std::uint32_t otherwise = protocol == 262
+                                                ? std::uint32_t{SECCOMP_RET_ERRNO | EPROTONOSUPPORT}
+                                                : std::uint32_t{SECCOMP_RET_USER_NOTIF};
+            CHECK(decide(filter, socket, family, 1, protocol) ==
+                  (usual ? std::uint32_t{SECCOMP_RET_ALLOW} : otherwise));
+        }
+        // The kernel takes the low 32 bits.
+        CHECK(decide(filter, socket, family, 1, 132 | 1ULL << 32) == SECCOMP_RET_USER_NOTIF);
+        CHECK(decide(filter, socket, family, 1, 6 | 1ULL << 32) == SECCOMP_RET_ALLOW);
     }
 }
 

@@ -97,6 +97,28 @@ TEST_CASE("a granted folder is all that is granted", "[sandbox]") {
     CHECK(out({"fds"}).find(folder.dir.path().filename().string()) == std::string::npos);
 }
 
+TEST_CASE("no process of a sandbox keeps a way to the granted folder's place on the host",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    const Folder folder;
+    Launcher launcher{{.more = {"--allow-writable", folder.option("one")}}};
+    Sandbox sandbox = launcher.build(with_folder(launcher, "one"));
+    REQUIRE(sandbox.reply.step == ipc::Step::none);
+    REQUIRE_FALSE(sandbox.start(probe({"wait"})));
+    REQUIRE(sandbox.read_output(6) == "ready\n");
+    std::size_t looked_at = 0;
+    for (const uid_t uid : {sandbox.reply.uid - 1, sandbox.reply.uid}) {
+        for (const pid_t pid : processes_of(uid)) {
+            for (const auto& fd : fs::directory_iterator{"/proc/" + std::to_string(pid) + "/fd"}) {
+                ++looked_at;
+                INFO(pid << " " << fs::read_symlink(fd).string());
+                CHECK_FALSE(fs::is_directory(fs::status(fd)));
+            }
+        }
+    }
+    CHECK(looked_at > 6);  // the three streams of each
+}
+
 TEST_CASE("a folder of root's cannot be granted", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     const TempDir folder{"writable"};
@@ -146,6 +168,6 @@ TEST_CASE("a name that is not on the command line is refused", "[sandbox]") {
     CHECK(refused(request) == EPERM);
     request = with_folder(launcher, "one");
     std::memset(request.assignment.writable, 'a', sizeof request.assignment.writable);
-    CHECK(refused(request) == ENOENT);
+    CHECK(refused(request) == EINVAL);
     CHECK(launcher.said({"call", "fionread"}) == "ok\n");
 }

@@ -144,6 +144,19 @@ void act_fork() {
     std::printf("%d %s\n", count, ::strerrorname_np(errno));
 }
 
+// Chains of processes, each of which leaves its successor to pid 1 and ends.
+void act_orphans(int chains) {
+    for (int i = 0; i < chains; ++i) {
+        if (::fork() != 0) continue;
+        for (;;)
+            if (::fork() > 0) ::_exit(0);
+    }
+    std::puts("ready");
+    std::fflush(stdout);
+    for (;;)
+        ::pause();
+}
+
 void act_fill(const std::string& path) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT, 0600);
     static char block[65536];
@@ -431,6 +444,7 @@ int main(int argc, char** argv) {
     if (act == "writable") return act_writable(argument(2)), 0;
     if (act == "processes") return act_processes(), 0;
     if (act == "fork") return act_fork(), 0;
+    if (act == "orphans") return act_orphans(std::stoi(argument(2))), 0;
     if (act == "fill") return act_fill(argument(2)), 0;
     if (act == "make-files") return act_make_files(argument(2)), 0;
     if (act == "open-files") return act_open_files(), 0;

@@ -111,6 +111,21 @@ TEST_CASE("a script that ignores SIGTERM dies when the runner lets go", "[sandbo
     CHECK(processes_of(sandbox.reply.uid).empty());
 }
 
+TEST_CASE("a script that makes orphans without end still dies when the runner lets go",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    ipc::BuildRequest request = launcher.request();
+    request.assignment.limits.processes = 800;
+    Sandbox sandbox = launcher.build(request);
+    REQUIRE(sandbox.reply.step == ipc::Step::none);
+    REQUIRE_FALSE(sandbox.start(probe({"orphans", "400"})));
+    REQUIRE(sandbox.read_output(6) == "ready\n");
+    sandbox.status.reset();
+    sandbox.await_death();
+    CHECK(processes_of(sandbox.reply.uid).empty());
+}
+
 TEST_CASE("a nonsensical record to pid 1 ends the sandbox", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
