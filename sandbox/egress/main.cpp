@@ -105,8 +105,9 @@ void settle() {
     check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
     files.rlim_cur = files.rlim_max;
     check(::setrlimit(RLIMIT_NOFILE, &files), "raising the limit of open files");
-    // Before the first thread: the resolver blocks one for each name being looked up.
-    check(::setenv("UV_THREADPOOL_SIZE", "64", /*overwrite=*/1), "sizing the thread pool");
+    // Before the first thread: the resolver blocks one for each name being looked up, and
+    // libuv lets it have half of them.
+    check(::setenv("UV_THREADPOOL_SIZE", "128", /*overwrite=*/1), "sizing the thread pool");
     // A name is what it says: the host's search list would make others of it.
     check(::setenv("LOCALDOMAIN", "", /*overwrite=*/1), "leaving the search list out");
 }

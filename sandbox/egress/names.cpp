@@ -15,11 +15,6 @@ constexpr std::uint32_t kStandIns = 0xc6120000;  // 198.18.0.0
 constexpr std::uint32_t kStandInCount = 1U << 17;
 constexpr auto kPerTurn = static_cast<std::uint32_t>(limits::kEgressKnownNames);
 
-struct Request {
-    uv_getaddrinfo_t uv;
-    Callback<void(Found)> done;
-};
-
 Found take(int status, const addrinfo* list) {
     Found found;
     if (status == UV_EAI_NONAME || status == UV_EAI_NODATA || status == UV_EAI_ADDRFAMILY) {
@@ -41,21 +36,37 @@ Found take(int status, const addrinfo* list) {
 
 }  // namespace
 
-void resolve(Loop& loop, const std::string& name, Callback<void(Found)> done) {
+struct Lookup::Request {
+    uv_getaddrinfo_t uv;
+    Callback<void(Found)> done;
+    Lookup* asker;  // nobody: it was given up
+};
+
+Lookup::Lookup(Loop& loop, const std::string& name, Callback<void(Found)> done) {
     auto request = std::make_unique<Request>();
     request->uv.data = request.get();
     request->done = std::move(done);
+    request->asker = this;
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     const auto resolved = [](uv_getaddrinfo_t* uv, int status, addrinfo* list) noexcept {
         const std::unique_ptr<Request> held{static_cast<Request*>(uv->data)};
         const Found found = take(status, list);
         uv_freeaddrinfo(list);
+        if (held->asker == nullptr) return;
+        held->asker->request_ = nullptr;
         held->done(found);
     };
     check_uv(uv_getaddrinfo(loop.raw(), &request->uv, resolved, name.c_str(), nullptr, &hints),
              "looking up a name");
-    (void)request.release();  // freed by `resolved`
+    request_ = request.release();  // freed by `resolved`
+}
+
+// So that the questions of runs that have ended hold up nobody's.
+Lookup::~Lookup() {
+    if (request_ == nullptr) return;
+    request_->asker = nullptr;
+    (void)uv_cancel(reinterpret_cast<uv_req_t*>(&request_->uv));
 }
 
 Names::Names(Loop& loop, const Clock& clock, std::uint32_t turn)
@@ -84,21 +95,19 @@ void Names::look_up(const std::string& name, Callback<void(Found)> done) {
     const auto [asked, first] = asked_.try_emplace(name);
     asked->second.push_back(std::move(done));
     if (!first) return;
-    if (running_ < limits::kEgressLookups)
+    if (running_.size() < limits::kEgressLookups)
         begin(name);
     else
         queue_.push_back(name);
 }
 
 void Names::begin(const std::string& name) {
-    ++running_;
-    resolve(loop_, name, [this, alive = alive_, name](const Found& found) {
-        if (*alive) answer(name, found);
-    });
+    running_[name] = std::make_unique<Lookup>(
+        loop_, name, [this, name](const Found& found) { answer(name, found); });
 }
 
 void Names::answer(const std::string& name, const Found& found) {
-    --running_;
+    running_.erase(name);
     if (!queue_.empty()) {
         const std::string next = std::move(queue_.front());
         queue_.erase(queue_.begin());

@@ -24,8 +24,19 @@ struct Found {
     std::string why;  // when failed
 };
 
-// The host's resolver, in a thread. Thread: loop; `done` comes on it.
-void resolve(Loop& loop, const std::string& name, Callback<void(Found)> done);
+// Asks the host's resolver, in a thread. Thread: loop; `done` comes on it, but not after
+// the destructor, which takes back a question that still waits for a thread.
+class Lookup {
+public:
+    Lookup(Loop& loop, const std::string& name, Callback<void(Found)> done);
+    Lookup(const Lookup&) = delete;
+    Lookup& operator=(const Lookup&) = delete;
+    ~Lookup();
+
+private:
+    struct Request;
+    Request* request_;  // libuv's until it is answered; then nothing
+};
 
 // Thread: loop. Look-ups that are not done when it ends are never answered.
 class Names {
@@ -63,7 +74,7 @@ private:
     std::map<std::string, Waiting> asked_;
     std::size_t waiting_ = 0;
     std::vector<std::string> queue_;  // names not begun yet
-    std::size_t running_ = 0;
+    std::map<std::string, std::unique_ptr<Lookup>> running_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

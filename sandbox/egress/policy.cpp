@@ -21,6 +21,7 @@ constexpr Special kSpecialV4[] = {
     {"10.0.0.0/8", "a private address"},
     {"100.64.0.0/10", "an address within a carrier's network"},
     {"127.0.0.0/8", "a loopback address"},
+    {"168.63.129.16/32", "an address of a cloud's own services"},  // Azure's, though public
     {"169.254.0.0/16", "a link-local address, where clouds keep their metadata"},
     {"172.16.0.0/12", "a private address"},
     {"192.0.0.0/24", "an address for protocol assignments"},
@@ -95,6 +96,17 @@ bool is_number(std::string_view label) {
     if (std::ranges::all_of(label, [](char c) { return c >= '0' && c <= '9'; })) return true;
     return label.starts_with("0x") &&
            label.find_first_not_of("0123456789abcdef", 2) == std::string_view::npos;
+}
+
+// Also by a translation: what leads back to this host is this host.
+bool is_own(const Address& address, std::span<const Address> own) {
+    const auto is_listed = [&](const Address& one) {
+        return std::ranges::find(own, one) != own.end();
+    };
+    if (is_listed(address)) return true;
+    if (address.is_v4()) return false;
+    const auto inner = embedded(address);
+    return inner && is_listed(*inner);
 }
 
 bool opens(const AllowEntry& entry, const Destination& destination, const Address& address) {
@@ -205,7 +217,7 @@ std::string refuse_address(const Policy& policy, const Destination& destination,
         std::ranges::find(policy.ports, destination.port) == policy.ports.end())
         return "not one of the ports that scripts may reach";
     if (const auto what = kind_of_refused(address); !what.empty()) return std::string{what};
-    if (std::ranges::find(own, address) != own.end()) return "an address of this host itself";
+    if (is_own(address, own)) return "an address of this host itself";
     if (destination.name.empty() && !policy.names.empty())
         return "an address, where the integration may reach names only";
     return {};

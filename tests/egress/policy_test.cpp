@@ -54,6 +54,10 @@ const Case kForms[] = {
     {"0xa9fea9fe", "a link-local address, where clouds keep their metadata"},
     {"0251.0376.0251.0376", "a link-local address, where clouds keep their metadata"},
     {"169.254.43518", "a link-local address, where clouds keep their metadata"},
+    {"168.63.129.16", "an address of a cloud's own services"},
+    {"0xa83f8110", "an address of a cloud's own services"},
+    {"::ffff:168.63.129.16", "an address of a cloud's own services"},
+    {"64:ff9b::a83f:8110", "an address of a cloud's own services"},
     {"192.0.0.8", "an address for protocol assignments"},
     {"192.0.2.1", "an address for documentation"},
     {"198.51.100.7", "an address for documentation"},
@@ -108,6 +112,8 @@ const Case kForms[] = {
     {"100.128.0.0", ""},
     {"126.255.255.255", ""},
     {"128.0.0.0", ""},
+    {"168.63.129.15", ""},
+    {"168.63.129.17", ""},
     {"169.253.255.255", ""},
     {"169.255.0.0", ""},
     {"172.15.255.255", ""},
@@ -185,6 +191,11 @@ TEST_CASE("an address of the host itself is refused though it is public", "[egre
     CHECK(refuse_address(policy, to, address("2a00:5::1"), own) ==
           "an address of this host itself");
     CHECK(refuse_address(policy, to, address("5.5.5.2"), own).empty());
+    // By a translation or a tunnel that leads back.
+    for (const char* again :
+         {"::ffff:5.5.5.1", "64:ff9b::5.5.5.1", "2002:505:501::1", "2a00:9::5efe:5.5.5.1"})
+        CHECK(refuse_address(policy, to, address(again), own) == "an address of this host itself");
+    CHECK(refuse_address(policy, to, address("64:ff9b::5.5.5.2"), own).empty());
 }
 
 TEST_CASE("an entry opens exactly what it says", "[egress]") {
