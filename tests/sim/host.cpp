@@ -288,7 +288,7 @@ void Host::execute(const Run& run) {
         const auto found = processes_.find(id);
         if (found == processes_.end() || found->second.run.attempt != attempt) return;
         truth_.exited(id, attempt, found->second.outcome == Outcome{Exited{0}});
-        if (daemon_ && !dead_)
+        if (daemon_ && daemon_->recovered && !dead_)
             end(id, attempt, Outcome{found->second.outcome});
         else
             found->second.ended = true;  // kept until somebody asks

@@ -45,11 +45,6 @@ elseif(NAME STREQUAL "scheduler/engine.cpp")
     kick();]]
         [[    live_.erase(run);
     if (!sim::planted("end_without_kick")) kick();]])
-elseif(NAME STREQUAL "scheduler/schedules.cpp")
-    change([[    tick_->start(backoff_);]]
-        [[    if (!sim::planted("schedules_die_of_an_error")) tick_->start(backoff_);]])
-    change([[const bool back = now + kStep < highest_;]]
-        [[const bool back = now + kStep < highest_ && !sim::planted("clock_back_unnoticed");]])
 elseif(NAME STREQUAL "scheduler/settle.cpp")
     change([[if (!found.empty()) out_.settled = found.back();]]
         [[if (!found.empty()) out_.settled = sim::planted("settled_at_now") ? now_ : found.back();]])
@@ -68,9 +63,6 @@ elseif(NAME STREQUAL "store/shares.cpp")
         [[(sim::planted("turns_not_charged")
                                    ? 0
                                    : std::max(std::min(took, longest), kLeastCharge).count());]])
-elseif(NAME STREQUAL "store/slots.cpp")
-    change([[Time cut = std::min(*kept, older_than);]]
-        [[Time cut = sim::planted("ledger_cut_too_deep") ? older_than : std::min(*kept, older_than);]])
 else()
     message(FATAL_ERROR "nothing is planted in '${NAME}'")
 endif()
