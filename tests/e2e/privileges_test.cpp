@@ -63,16 +63,17 @@ int open_as(uid_t uid, const fs::path& path, int flags) {
 
 constexpr const char* kNoCapability = "0000000000000000";
 constexpr uid_t kStranger = 64'123;  // no user of ours
-// SETGID 6, SETUID 7, SETPCAP 8, KILL 5, NET_BIND_SERVICE 10, NET_ADMIN 12, SYS_ADMIN 21
-constexpr const char* kLauncherCapabilities = "00000000002015e0";
+// KILL 5, SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10, NET_ADMIN 12, SYS_CHROOT 18,
+// SYS_ADMIN 21
+constexpr const char* kLauncherCapabilities = "00000000002415e0";
 
 }  // namespace
 
-TEST_CASE("berthd and the runner have a user of their own and no right at all", "[e2e]") {
+TEST_CASE("berthd, the runner and egress have a user of their own and no right at all", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
     std::map<std::string, std::string> users;
-    for (const std::string program : {"berthd", "berth-runner"}) {
+    for (const std::string program : {"berthd", "berth-runner", "berth-egress"}) {
         const pid_t pid = daemon.pid_of(program);
         auto status = status_of(pid);
         INFO(program);
@@ -95,9 +96,11 @@ TEST_CASE("berthd and the runner have a user of their own and no right at all", 
         CHECK(open_as(uid, proc(pid) / "environ", O_RDONLY) == EACCES);
     }
     CHECK(users["berthd"] != users["berth-runner"]);
+    CHECK(users["berthd"] != users["berth-egress"]);
+    CHECK(users["berth-runner"] != users["berth-egress"]);
 }
 
-TEST_CASE("the launcher has its seven capabilities and cannot get others", "[e2e]") {
+TEST_CASE("the launcher has its eight capabilities and cannot get others", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
     const pid_t pid = daemon.pid_of("berth-launcher");
@@ -117,15 +120,23 @@ TEST_CASE("the launcher has its seven capabilities and cannot get others", "[e2e
 TEST_CASE("no daemon leaves a core, and none has a secret in its arguments", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
-    for (const char* program : {"berthd", "berth-runner", "berth-launcher"}) {
+    for (const char* program : {"berthd", "berth-runner", "berth-egress", "berth-launcher"}) {
         const pid_t pid = daemon.pid_of(program);
         INFO(program);
         CHECK(content(proc(pid) / "coredump_filter") == "00000000\n");
         const auto limits = content(proc(pid) / "limits");
-        CHECK(limits.find("Max core file size        0                    0 ") !=
+        // 1 is none as well, also for a core that would be piped to a program of the host.
+        const std::string core = program == std::string{"berth-launcher"} ? "1" : "0";
+        const std::string blanks(20, ' ');
+        CHECK(limits.find("Max core file size        " + core + blanks + core + " ") !=
               std::string::npos);
         const std::string expected{"PATH=/usr/bin:/bin\0LANG=C.UTF-8\0", 32};
-        CHECK(content(proc(pid) / "environ") == expected);
+        const auto environment = content(proc(pid) / "environ");
+        REQUIRE(environment.starts_with(expected));
+        // And where the runner's descriptors wait for its next life.
+        for (const auto& entry : berth::split(environment.substr(expected.size()), '\0'))
+            CHECK((entry.empty() || entry.starts_with("NOTIFY_SOCKET=") ||
+                   entry.starts_with("LISTEN_")));
         const auto arguments = content(proc(pid) / "cmdline");
         CHECK(arguments.find(content(daemon.state_dir() / "keys" / "root.key")) ==
               std::string::npos);
