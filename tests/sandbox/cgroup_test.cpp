@@ -178,7 +178,7 @@ TEST_CASE("a limit that cannot be written fails, only swap may be absent", "[san
 
 TEST_CASE("a folder of cgroups turns on what it has", "[sandbox]") {
     const TempDir folder{"cgroup"};
-    make_file(folder.path() / "cgroup.controllers", "cpuset io pids hugetlb\n");
+    make_file(folder.path() / "cgroup.controllers", "cpuset pids hugetlb\n");
     make_file(folder.path() / "cgroup.subtree_control");
     Cgroups cgroups;
     CHECK(cgroups.open(folder.path().c_str(), "berth-1") == 0);
