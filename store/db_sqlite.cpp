@@ -164,13 +164,12 @@ void SqliteDb::set_up(const std::filesystem::path& path, Access access) {
     sqlite3_busy_timeout(db_, static_cast<int>(limits::kStoreBusyTime.count()));
     sqlite3_limit(db_, SQLITE_LIMIT_ATTACHED, 0);
 
-    // auto_vacuum says something to a database that is being made only: free pages can
-    // be given back later, a few at a time.
     exec_script(
-        "pragma auto_vacuum=incremental; pragma cell_size_check=on; pragma mmap_size=0; pragma "
-        "synchronous=full;"
+        "pragma cell_size_check=on; pragma mmap_size=0; pragma synchronous=full;"
         "pragma secure_delete=on; pragma temp_store=memory; pragma wal_autocheckpoint=0;");
-    // The first read of the file: what is no database fails here.
+    // The first read of the file: what is no database fails here. One that is being made
+    // can give free pages back later, a few at a time; said to another one it would write.
+    if (must("pragma page_count").integer(0) == 0) exec_script("pragma auto_vacuum=incremental");
     const auto mode = access == Access::read_write ? must("pragma journal_mode=wal").text(0)
                                                    : must("pragma journal_mode").text(0);
     if (mode != "wal")
