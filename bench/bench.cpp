@@ -1,11 +1,14 @@
 #include "bench/bench.h"
 
 #include <fmt/format.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -52,10 +55,28 @@ void print_line(std::string_view name, const Samples& samples, const Samples& re
     fmt::print("\n");
 }
 
-void wait_for_quiet(std::chrono::milliseconds most) {
+bool wait_for_quiet(std::chrono::milliseconds most) {
     const auto deadline = Steady::now() + most;
-    while (runnable() > 1 && Steady::now() < deadline)
+    while (runnable() > 1) {
+        if (Steady::now() >= deadline) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return true;
+}
+
+bool go_first(Precedence how) {
+    if (how == Precedence::nice) return ::setpriority(PRIO_PROCESS, 0, -20) == 0;
+    const sched_param lowest{.sched_priority = 1};
+    return ::sched_setscheduler(0, SCHED_RR, &lowest) == 0;
+}
+
+std::uint64_t seed_of(std::uint64_t given) {
+    if (const char* wanted = std::getenv("BERTH_SEED"); given == 0 && wanted != nullptr)
+        given = std::strtoull(wanted, nullptr, 10);
+    while (given == 0)
+        given = std::random_device{}();
+    fmt::print("BERTH_SEED={}\n", given);
+    return given;
 }
 
 int times(int preset) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,16 @@ void print_head(std::string_view title, std::string_view unit);
 void print_line(std::string_view name, const Samples& samples, const Samples& reference);
 
 // Waits until nothing else wants to run, but at most `most`: a start beside a compiler
-// measures the compiler.
-void wait_for_quiet(std::chrono::milliseconds most = std::chrono::milliseconds{50});
+// measures the compiler. False when it was never quiet.
+bool wait_for_quiet(std::chrono::milliseconds most = std::chrono::milliseconds{50});
+
+// This program and all it starts go before others from now on, where that is allowed:
+// politely (nice -20), or by real-time priority, on a machine that is busy otherwise.
+enum class Precedence { nice, real_time };
+bool go_first(Precedence how = Precedence::nice);
+
+// The environment's BERTH_SEED, else a fresh one; printed, so that it can be given again.
+std::uint64_t seed_of(std::uint64_t given);
 
 // How many times; the environment's BERTH_BENCH_N, else `preset`.
 int times(int preset);

@@ -1,4 +1,4 @@
-// The real berth-launcher as the benchmark starts it, and one program run in a
+// The real berth-launcher as the benchmarks start it, and one program run in a
 // sandbox of its own: request, plan, first byte, reported end.
 #pragma once
 
@@ -10,48 +10,67 @@
 
 #include "base/fd.h"
 #include "base/file.h"
-#include "bench/bench.h"
+#include "bench/starts.h"
 #include "sandbox/ipc/launcher_protocol.h"
+#include "sandbox/ipc/messages.h"
 #include "sandbox/runner/record.h"
 
 namespace berth::bench {
 
-struct Times {
-    Steady::duration first_byte{};
-    Steady::duration end{};
+// The process, and our end of its socket. Ends with this object, and is waited for.
+class LauncherProcess {
+public:
+    // `program` is the file that lies in the release as /app/program.
+    LauncherProcess(const std::string& launcher, const std::filesystem::path& program,
+                    unsigned pool);
+    ~LauncherProcess();
+    LauncherProcess(const LauncherProcess&) = delete;
+    LauncherProcess& operator=(const LauncherProcess&) = delete;
+
+    pid_t pid() const { return pid_; }
+    const Fd& socket() const { return socket_; }
+    Fd take_socket() { return std::move(socket_); }
+    std::string errors() const;  // what it complained of
+
+private:
+    std::string errors_file() const;
+
+    TempDir folder_{"start-bench"};
+    pid_t pid_ = -1;
+    Fd socket_;
 };
 
 // What is parked from the start.
 inline constexpr auto kParkedNetwork = ipc::Network::egress;
 
+// An order for `argv`, as berthd gives it.
+ipc::Start start_message(const std::vector<std::string>& argv,
+                         ipc::Network network = kParkedNetwork);
+
 class Launcher {
 public:
-    // `program` is the file that lies in the release as /app/program. Throws when
-    // sandboxes cannot be built here, saying why.
+    // Throws when sandboxes cannot be built here, saying why.
     Launcher(const std::string& launcher, const std::filesystem::path& program, unsigned pool = 0);
-    ~Launcher();
-    Launcher(const Launcher&) = delete;
-    Launcher& operator=(const Launcher&) = delete;
 
     // Without a pool the sandbox is built now; with one this waits, uncounted, until one
     // is parked. `argv[0]` is an absolute path in it.
     Times run(const std::vector<std::string>& argv, ipc::Network network = kParkedNetwork);
-    std::uint32_t protections() const { return hello_.protections; }
+    // Until the pool is full, so that no replacement is on its way while a start is timed.
+    void await_parked();
+
+    pid_t pid() const { return process_.pid(); }
+    // What the last sandbox took from its clone until it was ready, as the launcher says.
+    std::chrono::microseconds last_build() const { return last_build_; }
 
 private:
     runner::Packet next_sandbox(std::uint64_t id);
-    void await_parked();
     runner::Packet ask(const ipc::BuildRequest& request);
 
-    TempDir folder_{"start-bench"};
-    pid_t pid_ = -1;
-    Fd socket_;
+    LauncherProcess process_;
     ipc::Hello hello_;
     std::deque<runner::Packet> parked_;
     std::uint64_t next_id_ = 1;
+    std::chrono::microseconds last_build_{};
 };
-
-// The same with nothing around it.
-Times run_bare(const std::vector<std::string>& argv);
 
 }  // namespace berth::bench

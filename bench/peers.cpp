@@ -1,0 +1,109 @@
+#include "bench/peers.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+
+#include "base/error.h"
+
+namespace berth::bench {
+namespace {
+
+using Words = std::vector<std::string>;
+
+Words joined(Words first, const Words& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+}
+
+Words bubblewrap(const std::string& bwrap, const Bundle& bundle) {
+    return {bwrap,           "--unshare-all", "--die-with-parent",
+            "--new-session", "--clearenv",    "--setenv",
+            "PATH",          "/usr/bin:/bin", "--cap-drop",
+            "ALL",           "--uid",         "1000",
+            "--gid",         "1000",          "--hostname",
+            "bench",         "--ro-bind",     "/usr",
+            "/usr",          "--symlink",     "usr/bin",
+            "/bin",          "--symlink",     "usr/lib",
+            "/lib",          "--symlink",     "usr/lib64",
+            "/lib64",        "--ro-bind",     (bundle.root() / "app").string(),
+            "/app",          "--proc",        "/proc",
+            "--dev",         "/dev",          "--tmpfs",
+            "/tmp",          "--tmpfs",       "/work",
+            "--chdir",       "/app"};
+}
+
+std::string fresh_name() {
+    static std::atomic<unsigned> count{0};
+    return fmt::format("berth-bench-{}-{}", ::getpid(), count++);
+}
+
+Peer oci_peer(std::string name, const std::string& runtime, const std::string& folder) {
+    return {std::move(name), [runtime, folder] {
+                return Command{{runtime, "run", "--bundle", folder, fresh_name()}};
+            }};
+}
+
+Words nspawn(const std::string& program, const Bundle& bundle) {
+    return {program,          "--quiet",
+            "--register=no",  "--keep-unit",
+            "--directory",    bundle.root().string(),
+            "--volatile=no",  "--read-only",
+            "--bind-ro=/usr", "--private-network",
+            "--pipe",         "--machine",
+            fresh_name()};
+}
+
+void add_if_it_works(std::vector<Peer>& peers, Peer peer) {
+    try {
+        (void)run_command(peer.command());
+        peers.push_back(std::move(peer));
+    } catch (const std::exception& failure) {
+        fmt::print("{} is left out: {}\n", peer.name, failure.what());
+    }
+}
+
+}  // namespace
+
+std::vector<Peer> peers_for(Bundle& bundle, const Words& argv) {
+    std::vector<Peer> peers;
+    const auto found = [](const char* name) {
+        auto path = program_on_path(name);
+        if (path.empty()) fmt::print("{} is not installed: left out\n", name);
+        return path;
+    };
+    if (const auto bwrap = found("bwrap"); !bwrap.empty()) {
+        const Command plain{joined(bubblewrap(bwrap, bundle), argv)};
+        add_if_it_works(peers, {"bubblewrap", [plain] { return plain; }});
+        Command filtered{joined(bubblewrap(bwrap, bundle),
+                                joined({"--seccomp", std::to_string(kGivenFile)}, argv))};
+        filtered.given_file = bundle.filter_file();
+        add_if_it_works(peers, {"bubblewrap, seccomp", [filtered] { return filtered; }});
+    }
+    for (const char* name : {"crun", "runc"}) {
+        const auto runtime = found(name);
+        if (runtime.empty()) continue;
+        add_if_it_works(peers, oci_peer(name, runtime, bundle.oci(argv, false)));
+        add_if_it_works(peers, oci_peer(fmt::format("{}, userns, seccomp", name), runtime,
+                                        bundle.oci(argv, true)));
+    }
+    if (const auto program = found("systemd-nspawn"); !program.empty())
+        add_if_it_works(peers, {"systemd-nspawn", [program, &bundle, argv] {
+                                    return Command{joined(nspawn(program, bundle), argv)};
+                                }});
+    return peers;
+}
+
+void hide_second_cgroup_tree() {
+    constexpr const char* kSecond = "/sys/fs/cgroup/unified";
+    if (!std::filesystem::exists(kSecond)) return;
+    check(::unshare(CLONE_NEWNS), "making a mount namespace for the benchmark");
+    check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
+    check(::umount2(kSecond, MNT_DETACH), "hiding '{}'", kSecond);
+}
+
+}  // namespace berth::bench
