@@ -21,7 +21,7 @@ struct Peer {
 std::vector<Peer> peers_for(Bundle& bundle, const std::vector<std::string>& argv);
 
 // This process and what it starts no longer see a cgroup v2 tree that hangs beside v1:
-// crun and systemd-nspawn refuse to work with both.
+// crun refuses to work with both.
 void hide_second_cgroup_tree();
 
 }  // namespace berth::bench

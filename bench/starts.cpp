@@ -9,8 +9,6 @@
 #include "base/error.h"
 #include "base/pipe.h"
 
-extern char** environ;
-
 namespace berth::bench {
 namespace {
 
@@ -44,8 +42,14 @@ pid_t spawn(const Command& command, const Fd& from, int to) {
     if (!command.given_file.empty())
         ::posix_spawn_file_actions_addopen(&actions, kGivenFile, command.given_file.c_str(),
                                            O_RDONLY, 0);
+    // As in the sandboxes. What the caller has set may cost the program much (Node reads
+    // further certificates).
+    char path[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+    char home[] = "HOME=/tmp";
+    char* const environment[] = {path, home, nullptr};
     pid_t pid = -1;
-    const int err = ::posix_spawn(&pid, pointers[0], &actions, nullptr, pointers.data(), environ);
+    const int err =
+        ::posix_spawn(&pid, pointers[0], &actions, nullptr, pointers.data(), environment);
     ::posix_spawn_file_actions_destroy(&actions);
     if (err != 0) throw SystemError{err, fmt::format("starting '{}'", pointers[0])};
     return pid;
