@@ -35,7 +35,7 @@ constexpr const char* kUsage =
     "  --allow ENTRY      what scripts may reach besides public addresses: a host name ('*.'\n"
     "                     in front for all below it), an address or a network, each with\n"
     "                     ':PORT' for one port of it\n"
-    "  --ports LIST       the only ports they reach, as in '80,443'; without it, any\n";
+    "  --ports LIST       the only ports they reach, as in '80,443'; without it, any but 25\n";
 
 struct Options {
     std::filesystem::path socket;

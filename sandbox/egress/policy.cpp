@@ -16,6 +16,8 @@ struct Special {
 
 // The IANA registries of special addresses (RFC 6890 and what came after). The first
 // that fits counts.
+constexpr std::uint16_t kMailServers = 25;  // SMTP between them, RFC 5321
+
 constexpr Special kSpecialV4[] = {
     {"0.0.0.0/8", "an address of 'this network'"},
     {"10.0.0.0/8", "a private address"},
@@ -216,6 +218,8 @@ std::string refuse_address(const Policy& policy, const Destination& destination,
     if (!policy.ports.empty() &&
         std::ranges::find(policy.ports, destination.port) == policy.ports.end())
         return "not one of the ports that scripts may reach";
+    if (policy.ports.empty() && destination.port == kMailServers)
+        return "port 25 is for mail servers among themselves; send mail by port 465 or 587";
     if (const auto what = kind_of_refused(address); !what.empty()) return std::string{what};
     if (is_own(address, own)) return "an address of this host itself";
     if (destination.name.empty() && !policy.names.empty())

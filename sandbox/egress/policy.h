@@ -46,7 +46,7 @@ struct Destination {
 struct Policy {
     std::span<const AllowEntry> allow;     // the administrator's
     std::span<const std::string> names;    // the run's own; empty: any public one
-    std::span<const std::uint16_t> ports;  // empty: any
+    std::span<const std::uint16_t> ports;  // empty: any but that of mail servers
 };
 
 // Why the run may not ask for this name at all, before anything is looked up; empty: it may.

@@ -9,6 +9,12 @@
 #include "model/limits.h"
 
 namespace berth::runner {
+namespace {
+
+// Each may be repeated once with its number; two sums.
+constexpr std::uint64_t kMostConnections = 2 * limits::kRunConnections + 2;
+
+}  // namespace
 
 EgressClient::EgressClient(Loop& loop, const Clock& clock, Events events)
     : loop_{loop}, clock_{clock}, events_{std::move(events)} {}
@@ -86,6 +92,8 @@ bool EgressClient::receive(ipc::EgressType type, std::string_view payload) {
             const auto run = runs_.find({connection.run_id, connection.attempt});
             // Of a run that was given up in the meantime: nobody wants it.
             if (run == runs_.end()) return true;
+            // It tells of fewer; one that was taken over must not fill our memory.
+            if (run->second.connections >= kMostConnections) return true;
             connection.number = ++run->second.connections;
             events_.on_connection(connection);
             return true;

@@ -80,11 +80,10 @@ void LiveRun::built(BuildResult result) {
     adopt(std::get<Sandbox>(result));
     try {
         send_plan();
-        watch_start();
     } catch (const SystemError& error) {
-        decide({EndKind::setup_failed, error.err(), error.what()});
-        kill();
+        return not_started(error);
     }
+    watch_start();
 }
 
 // The launcher mounts the release while pid 2 reads the plan.
@@ -145,9 +144,18 @@ void LiveRun::send_plan() {
 
 void LiveRun::watch_start() {
     plan_.memfd.reset();  // the plaintext is now pid 2's alone
-    if (!listeners_.empty()) events_.on_listeners(std::move(listeners_));
-    plan_socket_.watch(loop_, [this] { plan_ready(); });
-    status_.watch(loop_, [this] { status_ready(); });
+    try {                 // it takes descriptors
+        if (!listeners_.empty()) events_.on_listeners(std::move(listeners_));
+        plan_socket_.watch(loop_, [this] { plan_ready(); });
+        status_.watch(loop_, [this] { status_ready(); });
+    } catch (const SystemError& error) {
+        not_started(error);
+    }
+}
+
+void LiveRun::not_started(const SystemError& error) {
+    decide({EndKind::setup_failed, error.err(), error.what()});
+    kill();
 }
 
 void LiveRun::make_pipes(std::array<Fd, 3>& for_script) {

@@ -19,6 +19,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/loop/loop.h"
 #include "base/loop/poll.h"
@@ -78,6 +79,7 @@ private:
     void adopt(Sandbox& sandbox);
     void send_plan();
     void watch_start();
+    void not_started(const SystemError& error);
     void read_output();
     void make_pipes(std::array<Fd, 3>& for_script);
     void plan_ready();

@@ -279,6 +279,16 @@ TEST_CASE("a run with a list of names reaches those only", "[egress]") {
     CHECK(refuse_name(Policy{}, "any.example.com").empty());
 }
 
+TEST_CASE("the port of mail servers is closed, unless the administrator names it", "[egress]") {
+    CHECK(refuse_address(Policy{}, {"a.com", 25}, address("5.5.5.2"), {}) ==
+          "port 25 is for mail servers among themselves; send mail by port 465 or 587");
+    CHECK(refuse_address(Policy{}, {"a.com", 587}, address("5.5.5.2"), {}).empty());
+    const std::vector<std::uint16_t> ports{25};
+    CHECK(refuse_address(Policy{{}, {}, ports}, {"a.com", 25}, address("5.5.5.2"), {}).empty());
+    const std::vector allow{entry("a.com:25")};
+    CHECK(refuse_address(Policy{allow, {}, {}}, {"a.com", 25}, address("5.5.5.2"), {}).empty());
+}
+
 TEST_CASE("a list of ports holds for everybody but the administrator's entries", "[egress]") {
     const std::vector<std::uint16_t> ports{80, 443};
     const std::vector allow{entry("10.0.0.5:5432")};
