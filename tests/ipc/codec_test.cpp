@@ -70,8 +70,22 @@ TEST_CASE("every message comes back whole, and cut short not at all", "[ipc]") {
     survives(a_start());
     survives(Started{1, 2, -3, 4, true});
     survives(Output{1, 2, 3, 4, StreamKind::note, std::string{"\0\xff", 2}});
-    survives(Ended{
-        1, 2, 3, EndKind::lost, -5, "why", "{}", 6, 7, 8, 9, 10, 11, 12, {"ptrace", "mount"}, true});
+    survives(Ended{1,
+                   2,
+                   3,
+                   EndKind::lost,
+                   -5,
+                   "why",
+                   "{}",
+                   6,
+                   7,
+                   8,
+                   9,
+                   10,
+                   11,
+                   12,
+                   {"ptrace", "mount"},
+                   true});
     survives(Connection{1, 2, 1, 3, "example.com", "192.0.2.1", 443, 4, 5, "why"});
     survives(Pool{1, 2, 3, 4, 5, 6});
     survives(Cancel{1, 2});

@@ -95,6 +95,7 @@ void Daemon::prepare(const std::string& settings) {
         claim_ = claim_range(range % kRanges);
         first_uid_ = kFirstRange + range % kRanges * kRangeSize;
     }
+    has_pool_ = settings.find("pool_size = 0") == std::string::npos;
     const auto uid = first_uid_;
     const auto key = state_dir() / "keys" / "root.key";
     fs::create_directories(key.parent_path());
@@ -118,6 +119,7 @@ std::string Daemon::log() const { return slurp(root_ / "log"); }
 
 // Sandboxes that are kept ready; 0 when nobody answers, since then there must be none.
 std::size_t Daemon::parked_sandboxes() const {
+    if (!has_pool_) return 0;  // and berthd, which may be away, need not be asked
     Client client{socket()};
     const auto answer = client.request("GET", "/metrics");
     if (!answer) return 0;

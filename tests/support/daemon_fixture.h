@@ -89,6 +89,7 @@ private:
     // as the descriptor is open.
     Fd claim_;
     std::uint32_t first_uid_ = 0;
+    bool has_pool_ = true;
     std::optional<TempDir> own_root_;
     std::filesystem::path root_;
     pid_t pid_ = -1;
