@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMostWrong = 10;
 constexpr std::uint64_t kMostN = 2'000;
+constexpr int kMostWalks = 100, kStepsOfAWalk = 20;
 
 class FixedClock final : public Clock {
 public:
@@ -35,7 +36,7 @@ struct Base {
 
 // A successful operation, how it was chosen, and what it makes of the store.
 struct Wanted {
-    const Base* base = nullptr;
+    Base base{};
     Dice dice{};
     std::string answer{};
     std::uint64_t after = 0;  // fingerprint
@@ -78,7 +79,7 @@ struct NthFault::Impl {
         migrate_or_throw(*db, migrations());
         if (!install_id(*db, {"uid 0", clock.now()})) throw std::logic_error{"no id"};
         Dice dice{random};
-        for (const int operations : {60, 100, 300, 500}) {
+        for (const int operations : {3, 10, 20, 30, 100, 300, 500}) {
             work(*db, dice, operations);
             bases.push_back({image(), fingerprint(*db)});
         }
@@ -109,22 +110,26 @@ struct NthFault::Impl {
         return *done;
     }
 
-    // A way for the operation to succeed, best one that changes something if it writes.
+    // A way for the operation to succeed, best one that changes something if it writes:
+    // from each base the store's life goes on until there is work for the operation.
     std::optional<Wanted> find(const Operation& operation) {
         std::optional<Wanted> found;
-        for (int tries = 0; tries < 200; ++tries) {
-            Wanted wanted{&bases[static_cast<std::size_t>(tries) % bases.size()],
-                          Dice{std::mt19937_64{random()}}};
-            if (tries % 3 == 0) wanted.dice.now += std::chrono::hours{1};
-            load(wanted.base->image);
+        for (int walk = 0; walk < kMostWalks; ++walk) {
+            load(bases[static_cast<std::size_t>(walk) % bases.size()].image);
             auto db = connect();
-            Dice dice = wanted.dice;
-            const auto answer = run_and_commit(*db, operation, dice);
-            if (!answer) continue;
-            wanted.answer = *answer;
-            wanted.after = fingerprint(*db);
-            found = wanted;
-            if (operation.effect == Effect::reads || wanted.after != wanted.base->print) break;
+            Dice life{std::mt19937_64{random()}};
+            if (walk % 3 == 0) life.now += std::chrono::hours{1};
+            for (int step = 0; step < kStepsOfAWalk; ++step) {
+                const Base before{image(), fingerprint(*db)};
+                const Dice start{std::mt19937_64{random()}, life.now};
+                Dice dice = start;
+                if (const auto answer = run_and_commit(*db, operation, dice)) {
+                    found = Wanted{before, start, *answer, fingerprint(*db)};
+                    if (operation.effect == Effect::reads || found->after != before.print)
+                        return found;
+                }
+                work(*db, life, 1);
+            }
         }
         return found;
     }
@@ -205,13 +210,13 @@ void NthFault::operation(const Operation& operation, NthReport& report) {
         report.wrong.push_back(fmt::format("no way was found for {} to succeed", operation.name));
         return;
     }
-    const auto before = wanted->base->print;
+    const auto before = wanted->base.print;
     for_every_n(report, [&](const Fault& fault) {
         const auto where = fmt::format("{}: {}", operation.name, describe(fault));
         const auto complain = [&](const std::string& what) {
             report.wrong.push_back(where + ": " + what);
         };
-        my.load(wanted->base->image);
+        my.load(wanted->base.image);
         auto store = my.open_store();
         if (!store) throw std::runtime_error{store.error().message};
         bool broken = false;
