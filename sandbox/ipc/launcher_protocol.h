@@ -7,6 +7,7 @@
 //   runner → launcher   Build: one from nothing; or Take: a parked one gets its release
 //   launcher → runner   Ready in answer to Build, Attached in answer to each Take
 //   launcher → runner   Retire: let go of a parked sandbox, unless it was just taken
+//   runner → launcher   Kill: end all of a sandbox, whatever its pid 1 does
 //   launcher → pid 2    Attached: the release is mounted, or the step that failed
 //   runner → pid 2      PlanHeader, with the descriptors {plan memfd, stdin, stdout, stderr}
 //   pid 2 → runner      PlanFailed, or the end of the socket: execve succeeded
@@ -22,7 +23,7 @@
 namespace berth::ipc {
 
 inline constexpr std::uint32_t kMagic = 0x31545242;  // "BRT1"
-inline constexpr std::uint16_t kVersion = 2;
+inline constexpr std::uint16_t kVersion = 3;
 
 enum class Record : std::uint16_t {
     hello = 1,
@@ -35,6 +36,7 @@ enum class Record : std::uint16_t {
     take = 8,
     attached = 9,
     retire = 10,
+    kill = 11,
 };
 
 struct RecordHeader {
@@ -118,7 +120,7 @@ struct BuildRequest {
     Assignment assignment;
 };
 
-// A parked sandbox is named by both, so that one that has died in the meantime is
+// A sandbox is named by slot and serial, so that one that has died in the meantime is
 // not mistaken for its successor. The runner does not wait for the answer: it only
 // needs it when something went wrong.
 struct TakeRequest {
@@ -184,7 +186,7 @@ struct Ready {
     std::uint32_t has_cgroup = 0;
     std::uint32_t listeners = 0;
     std::uint32_t protections = 0;  // what this sandbox was built with
-    std::uint64_t serial = 0;
+    std::uint64_t serial = 0;  // with `slot` its name; never used again since the host's boot
     std::uint32_t uid = 0;       // of the script, on the host
     std::uint32_t build_us = 0;  // from the clone until it was ready
 };
@@ -200,6 +202,15 @@ struct Attached {
 // The runner closes what it holds of it. One it has taken meanwhile stays with its run.
 struct Retire {
     RecordHeader header{kMagic, kVersion, Record::retire};
+    std::uint32_t slot = 0;
+    std::uint32_t reserved = 0;
+    std::uint64_t serial = 0;
+};
+
+// Without an answer: the sandbox's pidfd tells. One that has ended, or is not known by
+// this name, is no mistake; one of an earlier launcher is found by its slot's uids.
+struct KillRequest {
+    RecordHeader header{kMagic, kVersion, Record::kill};
     std::uint32_t slot = 0;
     std::uint32_t reserved = 0;
     std::uint64_t serial = 0;

@@ -107,6 +107,12 @@ int Cgroups::set_limits(unsigned slot, const ipc::SandboxLimits& limits) const {
     return 0;
 }
 
+void Cgroups::kill(unsigned slot) const {
+    if (kind_ != CgroupKind::v2) return;
+    const Fd leaf = open_leaf(slot);
+    if (leaf) (void)write_file(leaf.get(), "cgroup.kill", "1");
+}
+
 int Cgroups::remove(unsigned slot) const {
     char name[24];
     leaf_name(slot, name);

@@ -64,6 +64,9 @@ public:
     Fd open_leaf(unsigned slot) const;
     // For a sandbox that stands, when it is taken for a run.
     int set_limits(unsigned slot, const ipc::SandboxLimits& limits) const;
+    // SIGKILL to all that is in the group of a slot, at once; v2 only. Elsewhere the death
+    // of pid 1 does it alone.
+    void kill(unsigned slot) const;
     // Removes the groups of a slot; EBUSY while a process is left.
     int remove(unsigned slot) const;
 

@@ -16,7 +16,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
+#include "base/notify.h"
 #include "sandbox/launcher/capabilities.h"
 #include "sandbox/launcher/landlock.h"
 #include "sandbox/launcher/options.h"
@@ -176,6 +178,7 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
 
 int serve(const Options& options) {
     if (const int err = settle(); err != 0) return fail("settling the process", err);
+    Notifier manager = Notifier::from_environment();  // out of sight once the root is another
     const Fd signals = watch_signals();
     if (!signals) return fail("watching signals", errno);
     Fd runner{options.runner_fd};
@@ -196,8 +199,11 @@ int serve(const Options& options) {
     if (const int err = slots.find_survivors(equipment.host.proc.get()); err != 0)
         return fail("looking for sandboxes of an earlier launcher", err);
     const int code = Server{{equipment, attacher, cgroups, slots},
-                            {.size = options.pool, .max_age_ms = options.pool_age_s * 1000LL},
-                            static_cast<unsigned>(::get_nprocs())}
+                            {.size = options.pool,
+                             .max_age_ms = options.pool_age_s * 1000LL,
+                             .last_serial = static_cast<std::uint64_t>(now_us())},
+                            static_cast<unsigned>(::get_nprocs()),
+                            std::move(manager)}
                          .run(std::move(runner), std::move(listener), options.runner_uid, signals);
     cgroups.close();
     return code;

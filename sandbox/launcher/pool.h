@@ -33,8 +33,10 @@ public:
         // less than half of a class left it is not waited for.
         std::int64_t pause_ms = 3;
         std::int64_t retry_ms = 1000;  // after a sandbox could not be built
+        // Serials come after it: no two launchers should give the same.
+        std::uint64_t last_serial = 0;
     };
-    explicit Pool(Policy policy) : policy_{policy} {}
+    explicit Pool(Policy policy) : policy_{policy}, serial_{policy.last_serial} {}
 
     unsigned size() const { return policy_.size; }
 
@@ -82,7 +84,7 @@ private:
     Policy policy_;
     std::vector<Wanted> wanted_;
     std::vector<Parked> parked_;  // oldest first
-    std::uint64_t serial_ = 0;
+    std::uint64_t serial_;
     std::int64_t taken_ms_ = -1'000'000;  // never
     std::int64_t not_before_ms_ = 0;
 };

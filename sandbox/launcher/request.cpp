@@ -77,6 +77,8 @@ int check_request(const ipc::TakeRequest& request) {
     return limits_make_sense(request.assignment.limits) ? 0 : ERANGE;
 }
 
+int check_request(const ipc::KillRequest& request) { return has_header(request) ? 0 : EPROTO; }
+
 bool may_be_parked(const ipc::Class& kind) {
     return kind.grants == 0 && kind.network != ipc::Network::host;
 }

@@ -12,6 +12,7 @@ namespace berth::launcher {
 // 0, or the errno value that says why not.
 int check_request(const ipc::BuildRequest& request, const Allowed& allowed);
 int check_request(const ipc::TakeRequest& request);
+int check_request(const ipc::KillRequest& request);
 
 // Whether sandboxes of this class may wait for their run: none with a weakening, since
 // those are rare and their grants must be asked for each time.

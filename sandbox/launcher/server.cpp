@@ -42,6 +42,7 @@ int Server::run(Fd runner, Fd listener, uid_t runner_uid, const Fd& signals) {
     runner_ = std::move(runner);
     if (runner_ && !greet()) return 1;
     std::vector<pollfd> watched;
+    manager_.ready("serving berth-runner");
     for (;;) {
         if (only_one && !runner_) return 0;
         // A second runner waits in the backlog until the first is gone.
@@ -49,7 +50,7 @@ int Server::run(Fd runner, Fd listener, uid_t runner_uid, const Fd& signals) {
             {{signals.get(), POLLIN, 0}, {runner_ ? runner_.get() : listener.get(), POLLIN, 0}});
         for (const auto& building : building_)
             watched.push_back({building->setup(), POLLIN, 0});
-        if (::poll(watched.data(), watched.size(), wait_ms()) < 0) {
+        if (::poll(watched.data(), watched.size(), manager_.keep_alive(wait_ms())) < 0) {
             if (errno == EINTR) continue;
             warn("waiting for requests", errno);
             return 1;
@@ -163,6 +164,7 @@ bool Server::read_requests() {
             ipc::RecordHeader header;
             ipc::BuildRequest build;
             ipc::TakeRequest take;
+            ipc::KillRequest kill;
         } request{};
         iovec part{&request, sizeof request};
         msghdr message{};
@@ -181,6 +183,8 @@ bool Server::read_requests() {
             served = serve(request.build);
         else if (whole && n == sizeof request.take)
             served = serve(request.take);
+        else if (whole && n == sizeof request.kill)
+            served = serve(request.kill);
         else
             std::fprintf(stderr, "berth-launcher: the runner sent what is no request, closing\n");
         if (!served) return false;
@@ -216,6 +220,16 @@ bool Server::serve(const ipc::TakeRequest& request) {
     answer.step = failed.step;
     answer.err = failed.err;
     return send_record(runner_, answer);
+}
+
+bool Server::serve(const ipc::KillRequest& request) {
+    if (const int err = check_request(request); err != 0) {
+        warn("reading a request", err);
+        return false;
+    }
+    if (workshop_.slots.kill(request.slot, request.serial, workshop_.equipment.host.proc.get()))
+        workshop_.cgroups.kill(request.slot);
+    return true;
 }
 
 Failed Server::attach_taken(const ipc::TakeRequest& request) {

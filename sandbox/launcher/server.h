@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/notify.h"
 #include "sandbox/ipc/launcher_protocol.h"
 #include "sandbox/launcher/build.h"
 #include "sandbox/launcher/pool.h"
@@ -18,8 +19,8 @@ namespace berth::launcher {
 
 class Server {
 public:
-    Server(const Workshop& workshop, Pool::Policy policy, unsigned cores)
-        : workshop_{workshop}, pool_{policy}, cores_{cores} {}
+    Server(const Workshop& workshop, Pool::Policy policy, unsigned cores, Notifier manager)
+        : workshop_{workshop}, pool_{policy}, cores_{cores}, manager_{std::move(manager)} {}
 
     // Either `runner` is connected, and its end ends this; or runners with this uid
     // are taken from `listener`. `signals` is a signalfd for SIGCHLD, SIGTERM, SIGINT
@@ -39,6 +40,7 @@ private:
     bool read_requests();
     bool serve(const ipc::BuildRequest& request);
     bool serve(const ipc::TakeRequest& request);
+    bool serve(const ipc::KillRequest& request);
     Failed attach_taken(const ipc::TakeRequest& request);
     bool refuse(const ipc::BuildRequest& request, Failed failed);
 
@@ -57,6 +59,7 @@ private:
     Workshop workshop_;
     Pool pool_;
     unsigned cores_;
+    Notifier manager_;  // of the service: told that we are ready, and that we live
     Fd runner_;
     std::deque<ipc::BuildRequest> waiting_;
     std::int64_t full_since_ms_ = -1;  // since when the first of them finds no slot

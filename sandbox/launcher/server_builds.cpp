@@ -116,10 +116,12 @@ bool Server::finish(Building& building, Building::Stage stage) {
     }
     Building::Result result = building.hand_over(workshop_);
     ipc::Ready reply = building.reply(workshop_, result, now_us());
+    reply.serial = pool_.next_serial();
+    workshop_.slots.set_serial(building.slot(), reply.serial);
     if (building.parks()) {
         Parked parked;
         parked.slot = building.slot();
-        parked.serial = reply.serial = pool_.next_serial();
+        parked.serial = reply.serial;
         parked.kind = reply.kind;
         parked.limits = building.request().assignment.limits;
         parked.since_ms = now_ms();

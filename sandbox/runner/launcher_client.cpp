@@ -15,6 +15,7 @@ constexpr const char* kNotThere =
 
 Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
     Sandbox sandbox;
+    sandbox.name = {reply.slot, reply.serial};
     sandbox.protections = reply.protections;
     sandbox.plan = std::move(descriptors[0]);
     sandbox.status = std::move(descriptors[1]);
@@ -94,7 +95,7 @@ void LauncherClient::receive(Packet packet) {
 // ---- parked sandboxes
 
 void LauncherClient::park(const ipc::Ready& ready, Sandbox sandbox) {
-    parked_.push_back({ready.kind, ready.slot, ready.serial, std::move(sandbox)});
+    parked_.push_back({ready.kind, std::move(sandbox)});
     ++pool_.built;
     pool_.build_total_us += ready.build_us;
     pool_changed();
@@ -102,7 +103,7 @@ void LauncherClient::park(const ipc::Ready& ready, Sandbox sandbox) {
 
 void LauncherClient::retire(const ipc::Retire& retire) {
     std::erase_if(parked_, [&](const Parked& one) {
-        return one.slot == retire.slot && one.serial == retire.serial;
+        return one.sandbox.name.slot == retire.slot && one.sandbox.name.serial == retire.serial;
     });
     pool_changed();
 }
@@ -114,8 +115,8 @@ std::optional<LauncherClient::Taken> LauncherClient::take(const ipc::BuildReques
     });
     if (found == parked_.end()) return {};
     ipc::TakeRequest take;
-    take.slot = found->slot;
-    take.serial = found->serial;
+    take.slot = found->sandbox.name.slot;
+    take.serial = found->sandbox.name.serial;
     take.assignment = request.assignment;
     Taken taken{std::move(found->sandbox), next_id_++};
     parked_.erase(found);
@@ -144,6 +145,15 @@ void LauncherClient::forget(std::uint64_t id) noexcept {
     waiting_.erase(id);
     for (Take& take : takes_)
         if (take.id == id) take.answered = {};
+}
+
+void LauncherClient::kill(const SandboxName& name) {
+    if (!hello_ || name.serial == 0) return;
+    ipc::KillRequest kill;
+    kill.slot = name.slot;
+    kill.serial = name.serial;
+    unsent_.emplace_back(kill);
+    write_some();
 }
 
 void LauncherClient::pool_changed() {

@@ -23,8 +23,15 @@
 
 namespace berth::runner {
 
-// A sandbox whose pid 2 waits for its plan. Closing `status` kills it.
+// A sandbox's name at the launcher; slot and serial of its Ready.
+struct SandboxName {
+    std::uint32_t slot = 0;
+    std::uint64_t serial = 0;  // 0: there is none
+};
+
+// A sandbox whose pid 2 waits for its plan. Closing `status` makes its pid 1 end it.
 struct Sandbox {
+    SandboxName name;
     std::uint32_t protections = 0;
     Fd plan;
     Fd status;
@@ -74,6 +81,9 @@ public:
     // `done` or `answered` is not called any more; the sandbox, if it comes, is killed at
     // once.
     void forget(std::uint64_t id) noexcept;
+    // Has the launcher end the sandbox, which closing its status socket leaves to its
+    // pid 1. Nothing happens without a launcher, or for one that has ended.
+    void kill(const SandboxName& name);
 
     const ipc::Pool& pool() const noexcept { return pool_; }
 
@@ -94,8 +104,6 @@ private:
     std::map<std::uint64_t, Callback<void(BuildResult)>> waiting_;
     struct Parked {
         ipc::Class kind;
-        std::uint32_t slot = 0;
-        std::uint64_t serial = 0;
         Sandbox sandbox;
     };
     std::deque<Parked> parked_;  // oldest first
@@ -105,7 +113,7 @@ private:
     };
     std::deque<Take> takes_;  // in the order they were sent, which is that of the answers
     ipc::Pool pool_;
-    std::deque<std::variant<ipc::BuildRequest, ipc::TakeRequest>> unsent_;
+    std::deque<std::variant<ipc::BuildRequest, ipc::TakeRequest, ipc::KillRequest>> unsent_;
     std::optional<ipc::Hello> hello_;
     Fd socket_;
     std::optional<Poll> poll_;  // after socket_: goes first

@@ -62,7 +62,7 @@ LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOr
 
 LiveRun::~LiveRun() {
     launcher_.forget(build_id_);
-    if (state_ != State::ended) kill_cgroup();
+    if (state_ != State::ended) kill_sandbox();
 }
 
 // ---- building, executing
@@ -124,6 +124,7 @@ void LiveRun::go_cold() {
 }
 
 void LiveRun::adopt(Sandbox& sandbox) {
+    sandbox_ = sandbox.name;
     protections_ = sandbox.protections;
     cgroup_ = std::move(sandbox.cgroup);
     plan_socket_.fd = std::move(sandbox.plan);
@@ -277,7 +278,7 @@ void LiveRun::kill() {
     state_ = State::killing;
     plan_socket_.close();
     status_.close();
-    kill_cgroup();
+    kill_sandbox();
     deadline_.start(ms(limits::kTermGrace));
     // Readable when pid 1 is dead, which is after all others in its namespace.
     pidfd_.watch(loop_, [this] { drain(); });
@@ -359,7 +360,10 @@ void LiveRun::decide(Verdict verdict) {
     if (!verdict_) verdict_ = std::move(verdict);
 }
 
-void LiveRun::kill_cgroup() const noexcept { kill_all_in(cgroup_.get()); }
+void LiveRun::kill_sandbox() {
+    kill_all_in(cgroup_.get());
+    if (pidfd_.fd && !tree_is_empty()) launcher_.kill(sandbox_);
+}
 
 // ---- back-pressure
 

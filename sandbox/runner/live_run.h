@@ -8,8 +8,9 @@
 // With a parked sandbox it begins at `executing`, and goes back to `building` should that
 // one have died.
 // A limit or a cancellation sends SIGTERM to all processes of the sandbox; after
-// the grace the status socket is closed, which makes pid 1 exit and the kernel
-// kill the rest. Output is read in every state in which there are pipes.
+// the grace the launcher kills all that is in it, and the status socket is closed,
+// which makes pid 1 exit and the kernel kill the rest, should there be no launcher.
+// Output is read in every state in which there are pipes.
 #pragma once
 
 #include <chrono>
@@ -95,7 +96,7 @@ private:
     bool tree_is_empty() const;
     bool was_stopped() const;
     void tell_notes();
-    void kill_cgroup() const noexcept;
+    void kill_sandbox();
 
     // A descriptor and its watcher, which must go first.
     struct Watched {
@@ -116,6 +117,7 @@ private:
     Events events_;
     State state_ = State::building;
     std::uint64_t build_id_ = 0;
+    SandboxName sandbox_;
     std::uint32_t protections_ = 0;
     bool warm_ = false;
     std::uint64_t next_seq_ = 1;

@@ -111,7 +111,7 @@ Packet Stage::receive(int socket) {
 }
 
 ipc::BuildRequest Stage::next_request() {
-    const auto request = receive(launcher.get()).as<ipc::BuildRequest>(ipc::Record::build);
+    const auto request = next_at_launcher().as<ipc::BuildRequest>(ipc::Record::build);
     REQUIRE(request);
     return *request;
 }
@@ -145,9 +145,22 @@ PlayedSandbox Stage::park(std::uint32_t slot, std::uint64_t serial) {
 }
 
 ipc::TakeRequest Stage::next_take() {
-    const auto take = receive(launcher.get()).as<ipc::TakeRequest>(ipc::Record::take);
+    const auto take = next_at_launcher().as<ipc::TakeRequest>(ipc::Record::take);
     REQUIRE(take);
     return *take;
+}
+
+Packet Stage::next_at_launcher() {
+    for (;;) {
+        Packet packet = receive(launcher.get());
+        if (!packet.as<ipc::KillRequest>(ipc::Record::kill)) return packet;
+    }
+}
+
+ipc::KillRequest Stage::next_kill() {
+    const auto kill = receive(launcher.get()).as<ipc::KillRequest>(ipc::Record::kill);
+    REQUIRE(kill);
+    return *kill;
 }
 
 void Stage::answer_take(ipc::Step step, int err) {

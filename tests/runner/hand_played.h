@@ -130,13 +130,14 @@ public:
     ipc::Start start(std::int64_t run_id) const;
     ipc::RunSecret sealed_secret(const std::string& name, std::string_view value);
 
-    // The next request at the launcher.
+    // The next request at the launcher; that it kills what it let go is passed over.
     ipc::BuildRequest next_request();
     void reply_failed(const ipc::BuildRequest& request, ipc::Step step, int err);
     PlayedSandbox reply_built(const ipc::BuildRequest& request, int cgroup_dir = -1);
     // A parked one, for the class of start().
     PlayedSandbox park(std::uint32_t slot, std::uint64_t serial);
     ipc::TakeRequest next_take();
+    ipc::KillRequest next_kill();
     void answer_take(ipc::Step step, int err);
     // Waits for the plan, with memfd, stdin, stdout and stderr.
     void take_plan(PlayedSandbox& sandbox);
@@ -161,6 +162,7 @@ public:
 
 private:
     void connect_berthd();
+    Packet next_at_launcher();
     PlayedSandbox hand_out(ipc::Ready ready, int cgroup_dir = -1);
 
     ipc::WrappedKey data_key_;

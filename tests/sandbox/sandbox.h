@@ -105,6 +105,9 @@ public:
     Sandbox await_parked();
     // Asks for its release; the launcher's answer is await_attached().
     void take(const Sandbox& parked, const ipc::Assignment& assignment);
+    // Has the launcher end it, by its slot and `serial`.
+    void kill_sandbox(const Sandbox& sandbox, std::uint64_t serial);
+    void kill_sandbox(const Sandbox& sandbox) { kill_sandbox(sandbox, sandbox.reply.serial); }
     // The next record of another sort from the launcher.
     ipc::Attached await_attached();
     ipc::Retire await_retire();
