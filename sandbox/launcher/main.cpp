@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/notify.h"
@@ -64,6 +65,12 @@ int settle() {
     sigset_t all;
     ::sigfillset(&all);
     return ::sigprocmask(SIG_SETMASK, &all, nullptr) < 0 ? errno : 0;
+}
+
+// Sandboxes are clones of this program, and need not know its service manager.
+void forget_environment() {
+    for (char** word = environ; *word != nullptr; ++word)
+        std::memset(*word, 0, std::strlen(*word));
 }
 
 Fd watch_signals() {
@@ -176,9 +183,10 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
     return 0;
 }
 
-int serve(const Options& options) {
+int serve(const Options& options, std::span<char> command_line) {
     if (const int err = settle(); err != 0) return fail("settling the process", err);
     Notifier manager = Notifier::from_environment();  // out of sight once the root is another
+    forget_environment();
     const Fd signals = watch_signals();
     if (!signals) return fail("watching signals", errno);
     Fd runner{options.runner_fd};
@@ -192,6 +200,7 @@ int serve(const Options& options) {
         return fail("using the given descriptor", errno);
 
     Equipment equipment;
+    equipment.command_line = command_line;
     Cgroups cgroups;
     Attacher attacher;
     if (const int code = prepare(options, equipment, cgroups, attacher); code != 0) return code;
@@ -215,5 +224,7 @@ int serve(const Options& options) {
 int main(int argc, char** argv) {
     berth::launcher::Options options;
     if (!berth::launcher::parse_options(argc, argv, options)) return 2;
-    return berth::launcher::serve(options);
+    // The kernel lays the words out one after the other.
+    const char* end = argv[argc - 1] + std::strlen(argv[argc - 1]);
+    return berth::launcher::serve(options, {argv[0], static_cast<std::size_t>(end - argv[0])});
 }

@@ -38,7 +38,8 @@ const std::vector<Layer>& layers() {
         {"sandbox/", {"base/", "model/", "sandbox/ipc/"}},
         {"sandbox/ipc/", {"base/", "model/"}},
         // The process with the kernel's capabilities stays small: nothing else of the product.
-        {"sandbox/launcher/", {"base/fd.h", "sandbox/ipc/launcher_protocol.h", "sandbox/*"}},
+        {"sandbox/launcher/",
+         {"base/fd.h", "base/notify.h", "sandbox/ipc/launcher_protocol.h", "sandbox/*"}},
         {"sandbox/runner/", {"base/", "model/", "sandbox/ipc/", "sandbox/*", "vault/"}},
         {"sandbox/egress/", {"base/", "model/", "sandbox/ipc/", "sandbox/*"}},
         {"daemon/",
