@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/pipe.h"
 
@@ -16,15 +18,11 @@ namespace {
 
 // First out of the way, then to their numbers: ours may lie where another one shall
 // go, and dup2 of a descriptor onto itself leaves it close-on-exec.
-const char* pass_descriptors(const std::vector<std::pair<int, int>>& fds) {
-    constexpr std::size_t kMost = 16;
-    int moved[kMost];
-    if (fds.size() > kMost) {
-        errno = E2BIG;
-        return "passing a descriptor";
-    }
+// `moved` has room for as many.
+const char* pass_descriptors(const std::vector<std::pair<int, int>>& fds, std::vector<int>& moved,
+                             int above) {
     for (std::size_t i = 0; i < fds.size(); ++i)
-        if ((moved[i] = ::fcntl(fds[i].first, F_DUPFD_CLOEXEC, 64)) < 0)
+        if ((moved[i] = ::fcntl(fds[i].first, F_DUPFD_CLOEXEC, above)) < 0)
             return "moving a descriptor";
     for (std::size_t i = 0; i < fds.size(); ++i)
         if (::dup2(moved[i], fds[i].second) < 0) return "passing a descriptor";
@@ -35,12 +33,12 @@ const char* pass_descriptors(const std::vector<std::pair<int, int>>& fds) {
 // since other threads of the parent may have held a lock at the fork.
 // Returns the step that failed; errno says why.
 const char* become(const ChildOptions& options, int program, char* const* argv, char* const* env,
-                   pid_t parent) {
+                   pid_t parent, std::vector<int>& moved, int above) {
     if (options.die_with_parent) {
         if (::prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return "setting the parent-death signal";
         if (::getppid() != parent) ::_exit(0);  // it died before the line above
     }
-    if (const char* step = pass_descriptors(options.fds)) return step;
+    if (const char* step = pass_descriptors(options.fds, moved, above)) return step;
     if (options.drop_capabilities)
         for (int cap = 0; ::prctl(PR_CAPBSET_READ, cap) >= 0; ++cap)
             if (::prctl(PR_CAPBSET_DROP, cap) < 0 && errno != EPERM)
@@ -77,6 +75,14 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
     return out;
 }
 
+// The first number that no descriptor of the child's will have.
+int above_all(const std::vector<std::pair<int, int>>& fds) {
+    int above = 3;
+    for (const auto& [ours, theirs] : fds)
+        above = std::max(above, theirs + 1);
+    return above;
+}
+
 struct ExecFailure {
     const char* step;  // the same address space layout before exec: the pointer is good
     int err;
@@ -91,17 +97,21 @@ Child::Child(Loop& loop, const ChildOptions& options, std::function<void(int)> o
     // Opened by us: the child's user may not be allowed to walk to it.
     const Fd program{check(::open(options.argv.at(0).c_str(), O_PATH | O_CLOEXEC),
                            "starting '{}': opening the program", options.argv[0])};
+    const int above = above_all(options.fds);
+    std::vector<int> moved(options.fds.size());
     const Fd program_high{
-        check(::fcntl(program.get(), F_DUPFD_CLOEXEC, 64), "moving a descriptor")};
+        check(::fcntl(program.get(), F_DUPFD_CLOEXEC, above), "moving a descriptor")};
     Pipe report = make_pipe();
     // Neither descriptor may be one that dup2 in the child overwrites.
-    Fd report_high{check(::fcntl(report.write.get(), F_DUPFD_CLOEXEC, 64), "moving a descriptor")};
+    Fd report_high{
+        check(::fcntl(report.write.get(), F_DUPFD_CLOEXEC, above), "moving a descriptor")};
     report.write.reset();
     const pid_t parent = ::getpid();
     pid_ = check(::fork(), "forking for '{}'", options.argv.at(0));
     if (pid_ == 0) {
         const ExecFailure failure{
-            become(options, program_high.get(), argv.data(), env.data(), parent), errno};
+            become(options, program_high.get(), argv.data(), env.data(), parent, moved, above),
+            errno};
         (void)!::write(report_high.get(), &failure, sizeof failure);
         ::_exit(127);
     }
