@@ -89,6 +89,14 @@ int close_descriptors(const Order& order) {
     return errno_of(::close(null));
 }
 
+// A clone has all that the launcher has in its memory. It has read no secret, but it was
+// told of folders.
+int forget_command_line(const Order& order) {
+    const std::span<char> words = order.equipment.command_line;
+    std::memset(words.data(), 0, words.size());
+    return 0;
+}
+
 // Until the sandbox stands; from then on it lives by its status socket, and by the setup
 // socket while no run has it.
 int die_with_launcher(const Order&) { return errno_of(::prctl(PR_SET_PDEATHSIG, SIGKILL)); }
@@ -138,6 +146,7 @@ int become_root_inside(const Order&) {
 constexpr InsideStep kBuildSteps[] = {
     {Step::cgroup, enter_cgroup},
     {Step::close_descriptors, close_descriptors},
+    {Step::close_descriptors, forget_command_line},
     {Step::parent_death, die_with_launcher},
     {Step::rlimits, step_back},
     {Step::clone, make_namespaces},

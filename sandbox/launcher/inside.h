@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <span>
+
 #include "sandbox/ipc/launcher_protocol.h"
 #include "sandbox/launcher/allowed.h"
 #include "sandbox/launcher/cgroup.h"
@@ -31,6 +33,7 @@ struct Equipment {
     std::uint32_t protections = 0;
     Allowed allowed;  // by the administrator, on the command line
     EgressPorts egress_ports;
+    std::span<char> command_line;  // where it lies in memory; it names folders of the host
 };
 
 // One sandbox being built.
