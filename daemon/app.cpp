@@ -8,14 +8,18 @@
 
 #include "base/log.h"
 #include "base/loop/loop.h"
+#include "base/loop/service.h"
 #include "base/loop/signals.h"
 #include "base/loop/timer.h"
 #include "base/loop/worker.h"
 #include "control/routes.h"
 #include "control/server.h"
 #include "daemon/api_impl.h"
+#include "daemon/lease_keeper.h"
+#include "daemon/log_sink.h"
 #include "daemon/loop_alarms.h"
 #include "daemon/recovery.h"
+#include "daemon/reload.h"
 #include "daemon/retention.h"
 #include "daemon/run_queue.h"
 #include "daemon/schedule_book.h"
@@ -28,6 +32,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kKeysAgain = 1s;
 constexpr auto kLastWords = 2s;  // for the ends of stopped runs to be stored
+constexpr auto kStopTail = limits::kTermGrace + limits::kDrainTime + kLastWords;
 
 void log_sweep(const Result<Swept>& swept) {
     if (!swept)
@@ -43,8 +48,10 @@ void log_sweep(const Result<Swept>& swept) {
 
 class AppImpl final : public App {
 public:
-    AppImpl(Config config, Fd control, std::unique_ptr<Loop> loop, std::unique_ptr<Store> store)
+    AppImpl(Config config, Fd control, std::filesystem::path config_file,
+            std::unique_ptr<Loop> loop, std::unique_ptr<Store> store)
         : config_{std::move(config)},
+          config_file_{std::move(config_file)},
           loop_{std::move(loop)},
           store_{std::move(store)},
           control_{std::move(control)} {
@@ -60,6 +67,7 @@ public:
 
     int run() override {
         Signals signals{*loop_, {SIGTERM, SIGINT}, [this](int signo) { stop(signo); }};
+        Signals hangup{*loop_, {SIGHUP}, [this](int) { reload(); }};
         recover();
         loop_->run();
         return exit_code_;
@@ -68,17 +76,17 @@ public:
 private:
     // What the last berthd left is put in order before anybody is answered.
     void recover() {
-        store_->write([now = clock_.now()](Db& db) { return recover_runs(db, now); },
-                      [this](Result<Recovered> recovered) {
-                          if (!recovered) return store_broke(recovered.error());
-                          log_info("recovered", {{"waiting_again", recovered->waiting_again},
-                                                 {"handed_over", recovered->handed_over.size()}});
-                          for (const HandedOver& run : recovered->handed_over) {
-                              engine_.adopt(run.run.id);
-                              flow_.expect(run);
-                          }
-                          serve();
-                      });
+        store_->finish([now = clock_.now()](Db& db) { return recover_runs(db, now); },
+                       [this](Result<Recovered> recovered) {
+                           if (!recovered) return store_broke(recovered.error());
+                           log_info("recovered", {{"waiting_again", recovered->waiting_again},
+                                                  {"handed_over", recovered->handed_over.size()}});
+                           for (const HandedOver& run : recovered->handed_over) {
+                               engine_.adopt(run.run.id);
+                               flow_.expect(run);
+                           }
+                           serve();
+                       });
     }
 
     void serve() {
@@ -87,7 +95,36 @@ private:
         runner_.connect();
         schedules_.open();
         retention_.open();
+        leases_.open();
+        book_.keep_history(config_.retention.slots);
         log_info("serving", {{"socket", config_.control_socket().string()}});
+        service_.ready(state_);
+    }
+
+    // What `systemctl status` shows from now on.
+    void say(std::string state) {
+        state_ = std::move(state);
+        if (server_ && !stopping_) service_.status(state_);
+    }
+
+    // A file that is wrong changes nothing.
+    void reload() {
+        if (stopping_) return;
+        service_.reloading("reading the settings again");
+        auto fresh = load_config(config_file_);
+        if (!fresh) {
+            log_error("the settings are not taken, those from before stay",
+                      {{"reason", fresh.error().message}});
+        } else {
+            const auto changed = changed_settings(config_, *fresh);
+            take_live_settings(config_, *fresh);
+            set_log_level(config_.log_level);
+            retention_.set_policy(config_.retention);
+            book_.keep_history(config_.retention.slots);
+            log_info("took the settings", {{"changed", changed.size()}});
+            if (const auto hint = restart_hint(changed); !hint.empty()) log_warning(hint);
+        }
+        if (server_) service_.ready(state_);
     }
 
     ServerOptions server_options() const {
@@ -102,6 +139,7 @@ private:
     void runner_came() {
         const auto& hello = runner_.hello();
         if (hello->root_key_id.empty()) {
+            say("serving; nothing can run: berth-runner has no root key");
             log_error("berth-runner has no root key, nothing can run", {{"reason", hello->why}});
             return;
         }
@@ -130,17 +168,26 @@ private:
         if (stopping_) return;
         if (!runner_.ready()) return engine_.close();
         log_info("ready");
+        say("serving; runs start");
         engine_.open();
     }
 
     void runner_went() {
         engine_.close();
         flow_.runner_gone();
+        say("serving; nothing can run until berth-runner is back");
     }
 
     void run_ended(RunId id) {
         engine_.ended(id);
-        if (stopping_ && may_leave()) end();
+        if (!stopping_) return;
+        if (may_leave()) return end();
+        say_stopping();
+    }
+
+    void say_stopping() {
+        service_.stopping(fmt::format("stopping; waiting for {} live runs to {}", flow_.live(),
+                                      draining_ ? "end" : "be handed over"));
     }
 
     bool may_leave() const { return (draining_ ? flow_.live() : flow_.unsettled()) == 0; }
@@ -157,23 +204,28 @@ private:
         engine_.close();
         schedules_.close();
         retention_.close();
+        leases_.close();
         flow_.close();
         if (may_leave()) return end();
-        if (draining)
+        say_stopping();
+        if (draining) {
+            service_.extend_timeout(config_.stop_grace + kStopTail + kLastWords);
             grace_.start(config_.stop_grace);
-        else
+        } else {
             last_.start(kLastWords);
+        }
     }
 
     void grace_is_over() {
         flow_.stop_all();
-        last_.start(limits::kTermGrace + limits::kDrainTime + kLastWords);
+        last_.start(kStopTail);
     }
 
     void end() {
         if (std::exchange(ending_, true)) return;
         grace_.stop();
         last_.stop();
+        service_.stopping("stopping");
         const auto leave = [this] { loop_->stop(); };
         if (server_)
             server_->stop(leave);
@@ -191,16 +243,20 @@ private:
         engine_.close();
         schedules_.close();
         retention_.close();
+        leases_.close();
         flow_.close();
         end();
     }
 
-    const Config config_;
+    Config config_;
+    const std::filesystem::path config_file_;
+    std::string state_ = "serving; berth-runner is not there yet";
     SystemClock clock_;
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<Store> store_;
     Fd control_;
-    LogStore logs_{config_.store_dir() / "logs", *loop_};
+    LogStore logs_{config_.store_dir() / "logs", *loop_,
+                   [&store = *store_](const StoreError& trouble) { store.notice(trouble); }};
     LogHub hub_{logs_};
     RunnerLink runner_{
         *loop_,
@@ -225,15 +281,20 @@ private:
                    {config_.env_name, config_.grants}},
                   [this](RunId id) { run_ended(id); }};
     LoopAlarms alarms_{*loop_};
-    RunQueue queue_{*store_, clock_};
+    RunQueue queue_{*store_, clock_, config_.max_starts_per_minute};
     Engine engine_{alarms_, queue_, flow_, config_.max_runs};
-    ScheduleBook book_{*store_, clock_};
+    ScheduleBook book_{
+        *store_,
+        clock_,
+        {config_.allow_seconds ? Seconds::allowed : Seconds::refused, config_.waiting}};
     ScheduleEngine schedules_{alarms_, clock_, book_, [this] { engine_.kick(); }};
     ApiImpl api_{{*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_,
                   schedules_, book_, upload_work_}};
     Retention retention_{{alarms_, clock_, *store_, logs_, config_.retention}, log_sweep};
+    LeaseKeeper leases_{alarms_, clock_, *store_, [this] { engine_.kick(); }};
     Router router_;
     std::optional<Server> server_;
+    Service service_{*loop_};
     Timer grace_{*loop_, [this] { grace_is_over(); }};
     Timer last_{*loop_, [this] { end(); }};  // recovery puts right what did not end in time
     Timer keys_again_{*loop_, [this] { load_keys(); }};
@@ -250,14 +311,16 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<App>> App::make(Config config, Fd control) {
+Result<std::unique_ptr<App>> App::make(Config config, Fd control,
+                                       std::filesystem::path config_file) {
     auto loop = std::make_unique<Loop>();
     static const SystemClock clock;
     auto store = Store::open(config.store_dir(), *loop, clock);
     if (!store) return pass_on(store);
     remove_unfinished_releases(config.releases_dir);
     return std::unique_ptr<App>{std::make_unique<AppImpl>(std::move(config), std::move(control),
-                                                          std::move(loop), std::move(*store))};
+                                                          std::move(config_file), std::move(loop),
+                                                          std::move(*store))};
 }
 
 }  // namespace berth

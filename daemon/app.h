@@ -2,6 +2,7 @@
 // the program.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
 #include "base/fd.h"
@@ -11,9 +12,11 @@ namespace berth {
 
 class App {
 public:
-    // `control` is the listening socket. Refusals: the store is in use, of a newer
-    // Berth, not a store ... Throws SystemError and StoreError.
-    static Result<std::unique_ptr<App>> make(Config config, Fd control);
+    // `control` is the listening socket; `config_file` is read again at SIGHUP, and taken
+    // if it is right. Refusals: the store is in use, of a newer Berth, not a store ...
+    // Throws SystemError and StoreError.
+    static Result<std::unique_ptr<App>> make(Config config, Fd control,
+                                             std::filesystem::path config_file);
     virtual ~App() = default;
 
     // Until SIGTERM or SIGINT and all that follows; the exit code of the program.

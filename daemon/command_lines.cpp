@@ -1,5 +1,7 @@
 #include "daemon/command_lines.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 
 namespace berth {
@@ -12,7 +14,42 @@ std::string joined(const auto& values) {
     return text;
 }
 
+std::string text(const auto& value) { return fmt::format("{}", value); }
+
 }  // namespace
+
+std::vector<std::string> launcher_arguments(const Config& config, int listen_fd, uid_t runner_uid) {
+    std::vector<std::string> words{"--listen-fd",  text(listen_fd),
+                                   "--runner-uid", text(runner_uid),
+                                   "--releases",   config.releases_dir.string(),
+                                   "--first-uid",  text(config.first_sandbox_uid()),
+                                   "--slots",      text(config.slots)};
+    std::ranges::copy(launcher_policy(config), std::back_inserter(words));
+    return words;
+}
+
+std::vector<std::string> egress_arguments(const Config& config, int listen_fd, uid_t runner_uid) {
+    std::vector<std::string> words{"--listen-fd", text(listen_fd), "--runner-uid",
+                                   text(runner_uid)};
+    std::ranges::copy(egress_policy(config), std::back_inserter(words));
+    return words;
+}
+
+std::vector<std::string> runner_arguments(const Config& config, int listen_fd, uid_t daemon_uid,
+                                          const std::filesystem::path& credential) {
+    return {credential.empty() ? "--root-key" : "--root-key-credential",
+            credential.empty() ? config.root_key.string() : credential.string(),
+            "--state-dir",
+            config.store_dir().string(),
+            "--listen-fd",
+            text(listen_fd),
+            "--daemon-uid",
+            text(daemon_uid),
+            "--launcher-socket",
+            config.launcher_socket().string(),
+            "--egress-socket",
+            config.egress_socket().string()};
+}
 
 std::vector<std::string> launcher_policy(const Config& config) {
     std::vector<std::string> words{"--cgroups", config.cgroups};

@@ -55,16 +55,22 @@ Setter retention_key(std::int64_t min, std::int64_t max,
     };
 }
 
+Setter waiting_key(std::int64_t WaitingCaps::*member, std::int64_t max) {
+    return [=](Config& config, std::string_view text) -> std::string {
+        const auto number = to_number<std::int64_t>(text);
+        if (!number || *number < 1 || *number > max)
+            return fmt::format("must be a number from 1 to {}", max);
+        config.waiting.*member = *number;
+        return "";
+    };
+}
+
 Setter yes_no_key(bool Config::*member) {
     return [member](Config& config, std::string_view text) -> std::string {
         config.*member = text == "yes" || text == "true";
         const bool no = text == "no" || text == "false";
         return config.*member || no ? "" : "must be true or false";
     };
-}
-
-Setter retired(std::string what_now) {
-    return [what_now](Config&, std::string_view) { return what_now; };
 }
 
 std::string set_cgroups(Config& config, std::string_view text) {
@@ -138,6 +144,11 @@ const std::map<std::string, Setter, std::less<>>& setters() {
         {"egress_allow", add_egress_allow},
         {"egress_ports", set_egress_ports},
         {"max_runs", number_key(&Config::max_runs, 1, 10'000)},
+        {"max_starts_per_minute", number_key(&Config::max_starts_per_minute, 0, 1'000'000)},
+        {"max_waiting", waiting_key(&WaitingCaps::host, limits::kWaitingTriggers)},
+        {"max_tenant_waiting",
+         waiting_key(&WaitingCaps::tenant, limits::kWaitingTriggersPerTenant)},
+        {"allow_seconds", yes_no_key(&Config::allow_seconds)},
         {"first_uid", number_key(&Config::first_uid, 65'536, kMaxUid)},
         {"slots", number_key(&Config::slots, 1, kMostSlots)},
         {"daemon_uid", number_key(&Config::daemon_uid, 1, kMaxUid)},
@@ -166,6 +177,10 @@ const std::map<std::string, Setter, std::less<>>& setters() {
                                          [](RetentionPolicy& policy, std::int64_t days) {
                                              policy.runs = std::chrono::days{days};
                                          })},
+        {"schedule_history_days", retention_key(1, 36'500,
+                                                [](RetentionPolicy& policy, std::int64_t days) {
+                                                    policy.slots = std::chrono::days{days};
+                                                })},
         {"tenant_runs", retention_key(1, 1'000'000'000,
                                       [](RetentionPolicy& policy, std::int64_t runs) {
                                           policy.runs_of_tenant = runs;
@@ -176,9 +191,17 @@ const std::map<std::string, Setter, std::less<>>& setters() {
                                                  static_cast<std::uint64_t>(mib) * limits::MiB;
                                          })},
         {"allow_near_runtime", yes_no_key(&Config::allow_near_runtime)},
-        {"allow_host_network", retired("is a grant now: write 'grant.INTEGRATION = host_network', "
-                                       "or 'grant.* = host_network' for all")},
-        {"cgroup_root", retired("is called 'cgroups' now")},
+    };
+    return table;
+}
+
+// What was a setting once, and what is said to whoever still has it.
+const std::map<std::string, std::string, std::less<>>& retired_keys() {
+    static const std::map<std::string, std::string, std::less<>> table{
+        {"allow_host_network",
+         "is a grant now: write 'grant.INTEGRATION = host_network', or 'grant.* = host_network' "
+         "for all"},
+        {"cgroup_root", "is called 'cgroups' now"},
     };
     return table;
 }
@@ -202,11 +225,19 @@ std::string set_grants(Config& config, const std::string& integration, std::stri
 
 }  // namespace
 
+std::vector<std::string> setting_names() {
+    std::vector<std::string> names;
+    for (const auto& [name, setter] : setters())
+        names.push_back(name);
+    return names;
+}
+
 bool is_repeatable(std::string_view key) { return key == "egress_allow"; }
 
 std::optional<std::string> set_key(Config& config, const std::string& key, std::string_view text) {
     if (key.starts_with(kGrantPrefix))
         return set_grants(config, key.substr(kGrantPrefix.size()), text);
+    if (const auto old = retired_keys().find(key); old != retired_keys().end()) return old->second;
     const auto setter = setters().find(key);
     if (setter == setters().end()) return {};
     return setter->second(config, text);

@@ -1,16 +1,18 @@
-// berthd: arguments, then App (or the supervisor, with --all); exit codes:
-// 0 stopped as asked, 1 failed, 2 wrong usage.
+// berthd: arguments, then App (or the supervisor, with --all; or another program, with
+// --start); exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or settings.
 #include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/activation.h"
 #include "base/loop/stream.h"
 #include "base/text.h"
 #include "base/undumpable.h"
 #include "daemon/app.h"
 #include "daemon/log_sink.h"
+#include "daemon/start.h"
 #include "daemon/supervisor.h"
 #include "model/version.h"
 
@@ -19,10 +21,15 @@ namespace {
 constexpr const char* kUsage =
     "berthd: keeps integrations, tenants and connectors, and runs them on time\n"
     "\n"
-    "  berthd --config FILE [--listen-fd N]   one daemon of a systemd host; with N it serves an\n"
-    "                                         inherited socket\n"
+    "  berthd --config FILE [--listen-fd N]   one daemon of a systemd host; it serves the "
+    "inherited\n"
+    "                                         socket N, or the one that systemd calls 'control'\n"
     "  berthd --all --config FILE             starts berth-launcher and berth-runner as well, and\n"
     "                                         again when they end (demo, tests, containers)\n"
+    "  berthd --check --config FILE           reads the settings and says what is wrong with them\n"
+    "  berthd --start PROGRAM --config FILE   becomes berth-runner, berth-launcher or "
+    "berth-egress\n"
+    "                                         with these settings (the units of systemd)\n"
     "  berthd --version | --help\n"
     "\n"
     "`berth init` makes FILE, the folders and the root key.\n";
@@ -30,7 +37,9 @@ constexpr const char* kUsage =
 struct Arguments {
     std::string config;
     std::optional<int> listen_fd;
+    std::string start;
     bool all = false;
+    bool check = false;
 };
 
 int usage(const std::string& wrong) {
@@ -46,6 +55,8 @@ int serve(const Arguments& arguments, berth::Config config) {
     Fd control;
     if (arguments.listen_fd) {
         control = Fd{*arguments.listen_fd};
+    } else if (const auto inherited = inherited_socket("control")) {
+        control = Fd{*inherited};
     } else {
         auto bound = Listener::bind(config.control_socket(), 0666);
         if (!bound) {
@@ -54,7 +65,7 @@ int serve(const Arguments& arguments, berth::Config config) {
         }
         control = std::move(*bound);
     }
-    auto app = App::make(std::move(config), std::move(control));
+    auto app = App::make(std::move(config), std::move(control), arguments.config);
     if (!app) {
         log_error(app.error().message);
         return 1;
@@ -74,6 +85,10 @@ int main(int argc, char** argv) {
         if (word == "--version") return std::printf("berthd %s\n", kVersion) < 0 ? 1 : 0;
         if (word == "--all") {
             arguments.all = true;
+        } else if (word == "--check") {
+            arguments.check = true;
+        } else if (word == "--start" && value != nullptr) {
+            arguments.start = argv[++i];
         } else if (word == "--config" && value != nullptr) {
             arguments.config = argv[++i];
         } else if (word == "--listen-fd" && value != nullptr) {
@@ -92,7 +107,12 @@ int main(int argc, char** argv) {
             std::fprintf(stderr, "berthd: %s\n", config.error().message.c_str());
             return 2;
         }
-        log_to_stderr(arguments.all ? "berthd(all)" : "berthd", config->log_level);
+        if (arguments.check) return std::puts("the settings are right") < 0 ? 1 : 0;
+        log_to_journal_or_stderr(arguments.all ? "berthd(all)" : "berthd", config->log_level);
+        if (!arguments.start.empty()) {
+            log_error(start_unit(*config, arguments.start).message);
+            return 2;
+        }
         return arguments.all ? supervise(*config, arguments.config)
                              : serve(arguments, std::move(*config));
     } catch (const std::exception& error) {

@@ -41,6 +41,7 @@ public:
 
     void open();   // the first sweep comes a little later, then one every hour
     void close();  // no slice more
+    void set_policy(const RetentionPolicy& policy) { parts_.policy = policy; }  // from the next on
 
 private:
     struct Sweep;

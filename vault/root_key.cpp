@@ -35,6 +35,53 @@ tl::unexpected<Failure> refuse(const fs::path& path, FailureKind kind, std::stri
     return fail_at(kind, path.string(), "cannot use root key file '{}': {}", path.string(), why);
 }
 
+struct Opened {
+    Fd fd;
+    struct stat info {};
+};
+
+Result<Opened> open_regular(const fs::path& path) {
+    using enum FailureKind;
+    // O_NONBLOCK: opening a fifo would wait for its writer.
+    Opened opened;
+    opened.fd.reset(
+        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    if (!opened.fd) {
+        switch (errno) {
+            case ENOENT:
+            case ENOTDIR: return refuse(path, not_found, "there is none; 'berth init' makes one");
+            case ELOOP: return refuse(path, denied, "it is a symbolic link; name the file itself");
+            case EACCES:
+            case EPERM:
+                return refuse(path, denied, "it may not be read; give it to the runner's user");
+            case ENXIO: return refuse(path, denied, "it is not a regular file");
+            default: check(-1, "opening root key file '{}'", path.string());
+        }
+    }
+    check(::fstat(opened.fd.get(), &opened.info), "looking at '{}'", path.string());
+    if (!S_ISREG(opened.info.st_mode)) return refuse(path, denied, "it is not a regular file");
+    return opened;
+}
+
+Result<void> check_size(const fs::path& path, const struct stat& info) {
+    if (info.st_size == static_cast<off_t>(kKeyBytes)) return {};
+    return refuse(path, FailureKind::invalid,
+                  fmt::format("it has {} bytes and a root key has {}", info.st_size, kKeyBytes));
+}
+
+Result<RootKey> read_key(const fs::path& path, const Fd& fd) {
+    using enum FailureKind;
+    Secret bytes = Secret::of_size(kKeyBytes);
+    const ssize_t got =
+        check(::read(fd.get(), bytes.data(), bytes.size()), "reading '{}'", path.string());
+    if (got != static_cast<ssize_t>(kKeyBytes))
+        return refuse(path, invalid, "it became shorter while it was read");
+    const auto is_first = [&](unsigned char byte) { return byte == bytes.data()[0]; };
+    if (std::all_of(bytes.data(), bytes.data() + bytes.size(), is_first))
+        return refuse(path, invalid, "all its bytes are the same; 'berth init' makes a random one");
+    return make_root_key(std::move(bytes));
+}
+
 }  // namespace
 
 Result<void> make_root_key_file(const fs::path& path) {
@@ -59,23 +106,9 @@ Result<void> make_root_key_file(const fs::path& path) {
 
 Result<RootKey> load_root_key(const fs::path& path, uid_t expected_uid, const fs::path& state_dir) {
     using enum FailureKind;
-    // O_NONBLOCK: opening a fifo would wait for its writer.
-    const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)};
-    if (!fd) {
-        switch (errno) {
-            case ENOENT:
-            case ENOTDIR: return refuse(path, not_found, "there is none; 'berth init' makes one");
-            case ELOOP: return refuse(path, denied, "it is a symbolic link; name the file itself");
-            case EACCES:
-            case EPERM:
-                return refuse(path, denied, "it may not be read; give it to the runner's user");
-            case ENXIO: return refuse(path, denied, "it is not a regular file");
-            default: check(-1, "opening root key file '{}'", path.string());
-        }
-    }
-    struct stat info {};
-    check(::fstat(fd.get(), &info), "looking at '{}'", path.string());
-    if (!S_ISREG(info.st_mode)) return refuse(path, denied, "it is not a regular file");
+    const auto opened = open_regular(path);
+    if (!opened) return tl::unexpected<Failure>{opened.error()};
+    const auto& [fd, info] = *opened;
     if (info.st_uid != expected_uid)
         return refuse(
             path, denied,
@@ -87,25 +120,28 @@ Result<RootKey> load_root_key(const fs::path& path, uid_t expected_uid, const fs
                                   info.st_mode & 07777));
     if (info.st_nlink != 1)
         return refuse(path, denied, "it has a second name (a hard link); remove the other one");
-    if (info.st_size != static_cast<off_t>(kKeyBytes))
-        return refuse(
-            path, invalid,
-            fmt::format("it has {} bytes and a root key has {}", info.st_size, kKeyBytes));
+    if (auto right = check_size(path, info); !right) return pass_on(right);
     if (lies_below(path, state_dir))
         return refuse(path, denied,
                       fmt::format("it lies in the state directory '{}', where a stolen copy of the "
                                   "database would have its key along; move it elsewhere",
                                   state_dir.string()));
 
-    Secret bytes = Secret::of_size(kKeyBytes);
-    const ssize_t got =
-        check(::read(fd.get(), bytes.data(), bytes.size()), "reading '{}'", path.string());
-    if (got != static_cast<ssize_t>(kKeyBytes))
-        return refuse(path, invalid, "it became shorter while it was read");
-    const auto is_first = [&](unsigned char byte) { return byte == bytes.data()[0]; };
-    if (std::all_of(bytes.data(), bytes.data() + bytes.size(), is_first))
-        return refuse(path, invalid, "all its bytes are the same; 'berth init' makes a random one");
-    return make_root_key(std::move(bytes));
+    return read_key(path, fd);
+}
+
+Result<RootKey> load_root_key_credential(const fs::path& path, uid_t own_uid) {
+    using enum FailureKind;
+    const auto opened = open_regular(path);
+    if (!opened) return tl::unexpected<Failure>{opened.error()};
+    const auto& [fd, info] = *opened;
+    if (info.st_uid != 0 && info.st_uid != own_uid)
+        return refuse(path, denied, fmt::format("it belongs to user {}", info.st_uid));
+    // Not of the group: where systemd gives it by an access list, its mask is shown there.
+    if ((info.st_mode & S_IRWXO) != 0)
+        return refuse(path, denied, "its mode lets every user of this host read it");
+    if (auto right = check_size(path, info); !right) return pass_on(right);
+    return read_key(path, fd);
 }
 
 }  // namespace berth::vault

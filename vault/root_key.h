@@ -1,4 +1,5 @@
-// The root key's file: made once by `berth init`, read once by berth-runner.
+// The root key's file: made once by `berth init`, read once by berth-runner; or the
+// credential that systemd hands it instead.
 #pragma once
 
 #include <sys/types.h>
@@ -20,5 +21,11 @@ Result<void> make_root_key_file(const std::filesystem::path& path);
 // copy of the database must not get its key along with it.
 Result<RootKey> load_root_key(const std::filesystem::path& path, uid_t expected_uid,
                               const std::filesystem::path& state_dir);
+
+// The same from a systemd credential: a file that the service manager has put into a
+// folder of this service's own, with an owner and a mode of its choice. Refused: a link,
+// another kind of file, bits for others, another owner than root and `own_uid`, another
+// size, a constant content.
+Result<RootKey> load_root_key_credential(const std::filesystem::path& path, uid_t own_uid);
 
 }  // namespace berth::vault

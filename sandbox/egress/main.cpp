@@ -15,11 +15,14 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/journal.h"
 #include "base/log.h"
+#include "base/loop/service.h"
 #include "base/loop/signals.h"
 #include "base/loop/stream.h"
 #include "base/text.h"
 #include "base/undumpable.h"
+#include "sandbox/egress/confine.h"
 #include "sandbox/egress/server.h"
 
 namespace berth::egress {
@@ -131,13 +134,17 @@ bool may_connect(const Fd& connected, uid_t allowed) {
 int run(Options options) {
     settle();
     Loop loop;
+    Service service{loop};
     const SystemClock clock;
     Server server{loop, clock, std::move(options.rules), [&] {
                       if (options.runner_fd) loop.stop();
                   }};
     ::signal(SIGINT, SIG_IGN);  // Ctrl-C in a terminal goes to us too
     ::signal(SIGHUP, SIG_IGN);
-    const Signals signals{loop, {SIGTERM}, [&](int) { loop.stop(); }};
+    const Signals signals{loop, {SIGTERM}, [&](int) {
+                              service.stopping("stopping");
+                              loop.stop();
+                          }};
     std::optional<Listener> listener;
     if (options.runner_fd) {
         server.serve(inherited(*options.runner_fd));
@@ -152,6 +159,8 @@ int run(Options options) {
             if (may_connect(connected, *options.runner_uid)) server.serve(std::move(connected));
         });
     }
+    service.ready("serving berth-runner");
+    confine();  // nothing is opened any more, and no thread runs yet
     loop.run();
     return 0;
 }
@@ -162,6 +171,7 @@ int run(Options options) {
 int main(int argc, char** argv) {
     berth::egress::Options options;
     if (!berth::egress::parse(argc, argv, options)) return 2;
+    berth::log_to_journal("berth-egress", berth::LogLevel::info);
     try {
         return berth::egress::run(std::move(options));
     } catch (const std::exception& error) {

@@ -12,8 +12,11 @@
 #include <optional>
 #include <string>
 
+#include "base/descriptor_store.h"
 #include "base/error.h"
+#include "base/journal.h"
 #include "base/log.h"
+#include "base/loop/service.h"
 #include "base/loop/signals.h"
 #include "base/loop/stream.h"
 #include "base/loop/timer.h"
@@ -21,6 +24,7 @@
 #include "base/text.h"
 #include "base/undumpable.h"
 #include "model/limits.h"
+#include "sandbox/runner/left_run.h"
 #include "sandbox/runner/runner.h"
 #include "vault/root_key.h"
 
@@ -28,7 +32,8 @@ namespace berth::runner {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: berth-runner --root-key FILE --state-dir DIR DAEMON LAUNCHER [EGRESS]\n"
+    "usage: berth-runner KEY --state-dir DIR DAEMON LAUNCHER [EGRESS]\n"
+    "  KEY        --root-key FILE | --root-key-credential FILE   the second as systemd gives it\n"
     "  DAEMON     --daemon-fd N                     a connected socket; its end is our end\n"
     "             --listen-fd N --daemon-uid UID    a listening socket, one berthd at a time\n"
     "             --socket PATH --daemon-uid UID    the same, made here\n"
@@ -40,6 +45,7 @@ constexpr const char* kUsage =
 // Sockets are SOCK_SEQPACKET; descriptors are handed over by whoever starts us.
 struct Options {
     std::filesystem::path root_key;
+    std::filesystem::path root_key_credential;
     std::filesystem::path state_dir;
     std::filesystem::path socket;
     std::filesystem::path launcher_socket;
@@ -54,14 +60,15 @@ struct Options {
         const int daemons =
             int{daemon_fd.has_value()} + int{listen_fd.has_value()} + int{!socket.empty()};
         const int launchers = int{launcher_fd.has_value()} + int{!launcher_socket.empty()};
-        return !root_key.empty() && !state_dir.empty() && daemons == 1 && launchers == 1 &&
-               (daemon_fd || daemon_uid);
+        return root_key.empty() != root_key_credential.empty() && !state_dir.empty() &&
+               daemons == 1 && launchers == 1 && (daemon_fd || daemon_uid);
     }
 };
 
 std::optional<Options> parse(int argc, char** argv) {
     enum Name : int {
         root_key = 1,
+        root_key_credential,
         state_dir,
         socket,
         launcher_socket,
@@ -72,21 +79,24 @@ std::optional<Options> parse(int argc, char** argv) {
         egress_fd,
         daemon_uid
     };
-    const option names[] = {{"root-key", required_argument, nullptr, root_key},
-                            {"state-dir", required_argument, nullptr, state_dir},
-                            {"socket", required_argument, nullptr, socket},
-                            {"launcher-socket", required_argument, nullptr, launcher_socket},
-                            {"daemon-fd", required_argument, nullptr, daemon_fd},
-                            {"listen-fd", required_argument, nullptr, listen_fd},
-                            {"launcher-fd", required_argument, nullptr, launcher_fd},
-                            {"egress-socket", required_argument, nullptr, egress_socket},
-                            {"egress-fd", required_argument, nullptr, egress_fd},
-                            {"daemon-uid", required_argument, nullptr, daemon_uid},
-                            {}};
+    const option names[] = {
+        {"root-key", required_argument, nullptr, root_key},
+        {"root-key-credential", required_argument, nullptr, root_key_credential},
+        {"state-dir", required_argument, nullptr, state_dir},
+        {"socket", required_argument, nullptr, socket},
+        {"launcher-socket", required_argument, nullptr, launcher_socket},
+        {"daemon-fd", required_argument, nullptr, daemon_fd},
+        {"listen-fd", required_argument, nullptr, listen_fd},
+        {"launcher-fd", required_argument, nullptr, launcher_fd},
+        {"egress-socket", required_argument, nullptr, egress_socket},
+        {"egress-fd", required_argument, nullptr, egress_fd},
+        {"daemon-uid", required_argument, nullptr, daemon_uid},
+        {}};
     Options options;
     for (int name = 0; (name = ::getopt_long(argc, argv, "", names, nullptr)) != -1;) {
         switch (name) {
             case root_key: options.root_key = optarg; break;
+            case root_key_credential: options.root_key_credential = optarg; break;
             case state_dir: options.state_dir = optarg; break;
             case socket: options.socket = optarg; break;
             case launcher_socket: options.launcher_socket = optarg; break;
@@ -105,7 +115,7 @@ std::optional<Options> parse(int argc, char** argv) {
 
 void settle() {
     make_undumpable();
-    rlimit files{};  // each live run has six descriptors here
+    rlimit files{};  // each live run has seven descriptors here, and its listeners
     check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
     files.rlim_cur = files.rlim_max;
     check(::setrlimit(RLIMIT_NOFILE, &files), "raising the limit of open files");
@@ -172,14 +182,18 @@ private:
 
 int run(const Options& options) {
     settle();
+    auto left = DescriptorStore::inherited(kStoredPrefix);
     const SecretMemory memory = lock_secret_memory(limits::kSecretMemoryBytes);
     if (memory == SecretMemory::unlocked)
         log_warning("secrets are in memory that can be swapped out; raise LimitMEMLOCK=");
-    Keys keys{vault::load_root_key(options.root_key, ::geteuid(), options.state_dir)};
+    Keys keys{options.root_key.empty()
+                  ? vault::load_root_key_credential(options.root_key_credential, ::geteuid())
+                  : vault::load_root_key(options.root_key, ::geteuid(), options.state_dir)};
     if (!keys.why().empty())
         log_error("there is no root key, no run can start", {{"why", keys.why()}});
 
     Loop loop;
+    Service service{loop};
     const SystemClock clock;
     std::optional<DaemonSource> daemons;
     std::optional<Connector> launchers;
@@ -194,13 +208,15 @@ int run(const Options& options) {
                    },
                    [&] {
                        if (egresses) egresses->lost();
-                   }}};
+                   }},
+                  DescriptorStore::from_environment()};
+    runner.take_left(std::move(left));
     // Ctrl-C in a terminal goes to us too; what it means is berthd's to decide.
     ::signal(SIGINT, SIG_IGN);
     ::signal(SIGHUP, SIG_IGN);
     const Signals signals{loop, {SIGTERM}, [&](int) {
-                              runner.kill_all();
-                              loop.later([&] { loop.stop(); });
+                              service.stopping("stopping");
+                              runner.leave([&] { loop.later([&] { loop.stop(); }); });
                           }};
 
     if (options.launcher_fd) {
@@ -229,7 +245,13 @@ int run(const Options& options) {
         }
         daemons.emplace(loop, std::move(*listening), *options.daemon_uid, serve);
     }
-    loop.run();
+    service.ready("serving berthd");
+    try {
+        loop.run();
+    } catch (...) {
+        runner.leave_now();  // a mistake of ours is no reason to end what runs
+        throw;
+    }
     return 0;
 }
 
@@ -242,6 +264,7 @@ int main(int argc, char** argv) {
         std::fputs(berth::runner::kUsage, stderr);
         return 2;
     }
+    berth::log_to_journal("berth-runner", berth::LogLevel::info);
     try {
         return berth::runner::run(*options);
     } catch (const std::exception& error) {

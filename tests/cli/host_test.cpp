@@ -80,6 +80,19 @@ TEST_CASE("init makes the key and the folders with the right modes", "[cli]") {
           std::string::npos);
 }
 
+TEST_CASE("the package's settings are those that init writes", "[cli]") {
+    const TempDir dir{"berth-init"};
+    REQUIRE(run_berth("/nowhere", init_in(dir.path())).exit == Exit::ok);
+    std::string written = read_file(dir.path() / "etc/berth.conf", 1 << 20).value();
+    const auto replace = [&](const std::string& from, const std::string& to) {
+        for (std::size_t at; (at = written.find(from)) != std::string::npos;)
+            written.replace(at, from.size(), to);
+    };
+    replace(dir.path() / "state", "/var/lib/berth");
+    replace(dir.path() / "run", "/run/berth");
+    CHECK(written == read_file(BERTH_SOURCE_DIR "/packaging/berth.conf", 1 << 20).value());
+}
+
 TEST_CASE("init never replaces a root key or a configuration", "[cli]") {
     const TempDir dir{"berth-init"};
     REQUIRE(run_berth("/nowhere", init_in(dir.path())).exit == Exit::ok);
@@ -138,6 +151,10 @@ TEST_CASE("the written configuration documents every setting", "[cli]") {
                             "root_key",
                             "releases_dir",
                             "max_runs",
+                            "max_starts_per_minute",
+                            "max_waiting",
+                            "max_tenant_waiting",
+                            "allow_seconds",
                             "first_uid",
                             "slots",
                             "daemon_uid",
@@ -154,6 +171,7 @@ TEST_CASE("the written configuration documents every setting", "[cli]") {
                             "allow_near_runtime",
                             "stop_grace_seconds",
                             "retention_days",
+                            "schedule_history_days",
                             "tenant_runs",
                             "tenant_log_mib"})
         CHECK_THAT(config, Contains("\n" + std::string{key} + " = ") ||

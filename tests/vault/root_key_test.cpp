@@ -165,3 +165,39 @@ TEST_CASE("a root key anywhere below the state directory is refused", "[vault]")
         place.refuses(FailureKind::denied, why);
     }
 }
+
+TEST_CASE("a credential is taken as systemd hands it over", "[vault]") {
+    Place place;
+    CHECK(load_root_key_credential(place.key, ::getuid()));
+    // Where it is given by an access list, its mask is shown as the group's bits.
+    ::chmod(place.key.c_str(), 0440);
+    const auto key = load_root_key_credential(place.key, ::getuid());
+    REQUIRE(key);
+    CHECK(key->bytes.reveal() == read_file(place.key, 32).value());
+}
+
+TEST_CASE("a credential that is not systemd's own doing is refused", "[vault]") {
+    Place place;
+    const auto refuses = [&](FailureKind kind, const std::string& why, uid_t own) {
+        const auto loaded = load_root_key_credential(place.key, own);
+        INFO(why);
+        REQUIRE_FALSE(loaded);
+        CHECK(loaded.error().kind == kind);
+        CHECK_THAT(loaded.error().message, Catch::Contains(why));
+    };
+    ::chmod(place.key.c_str(), 0444);
+    refuses(FailureKind::denied, "lets every user of this host read it", ::getuid());
+    place.write(std::string(31, 'x'));
+    refuses(FailureKind::invalid, "it has 31 bytes", ::getuid());
+    place.write(std::string(32, 'x'));
+    refuses(FailureKind::invalid, "all its bytes are the same", ::getuid());
+    fs::remove(place.key);
+    refuses(FailureKind::not_found, "there is none", ::getuid());
+    fs::create_symlink("/dev/null", place.key);
+    refuses(FailureKind::denied, "symbolic link", ::getuid());
+    if (::getuid() == 0) {
+        place.write("x");
+        REQUIRE(::chown(place.key.c_str(), 12345, 12345) == 0);
+        refuses(FailureKind::denied, "belongs to user 12345", 777);
+    }
+}
