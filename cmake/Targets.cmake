@@ -22,7 +22,6 @@ function(berth_program name)
     add_executable(${name} ${ARG_SOURCES})
     target_link_libraries(${name} PRIVATE ${ARG_LINKS})
     berth_settings(${name} ${ARG_NO_SANITIZE})
-    install(TARGETS ${name})
 endfunction()
 
 # berth_test(store SOURCES a_test.cpp LINKS berth_store [TIMEOUT 60] [SERIAL]): one

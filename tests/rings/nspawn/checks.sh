@@ -1,0 +1,65 @@
+# How a scenario says what it expects. Sourced by ./run.
+# shellcheck shell=bash
+
+checks=0
+failures=0
+
+# check 'a sentence' COMMAND...: one line with its verdict; what it printed, when it failed.
+check() {
+    local sentence=$1 said
+    shift
+    checks=$((checks + 1))
+    if said=$("$@" 2>&1); then
+        printf '  ok    %s\n' "$sentence"
+    else
+        failures=$((failures + 1))
+        printf '  FAIL  %s\n' "$sentence"
+        printf '%s\n' "$said" | tail -n 30 | sed 's/^/        | /'
+    fi
+}
+
+# Waits for an event: tried again until it holds, 20 s at most. No check passes by time alone.
+eventually() {
+    local deadline=$((SECONDS + 20))
+    until "$@"; do
+        ((SECONDS < deadline)) || {
+            echo "not within 20 s: $*"
+            return 1
+        }
+        sleep 0.05
+    done
+}
+
+not() { ! "$@"; }
+
+# Both shown when they differ.
+equal() {
+    [[ $1 == "$2" ]] || {
+        printf "'%s' is not '%s'\n" "$1" "$2"
+        return 1
+    }
+}
+contains() {
+    [[ $1 == *"$2"* ]] || {
+        printf "'%s' is not in:\n%s\n" "$2" "$1"
+        return 1
+    }
+}
+
+berth() { guest berth "$@"; }
+property() { guest systemctl show --property="$2" --value "$1"; }
+main_pid() { property "$1.service" MainPID; }
+status_text() { property "$1.service" StatusText; }
+# Of the journal since a mark that mark() made; further words are journalctl's.
+mark() { guest journalctl --sync && guest journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p'; }
+journal_since() {
+    local cursor=$1
+    shift
+    guest journalctl --sync
+    guest journalctl --no-pager --output=cat --after-cursor="$cursor" "$@"
+}
+journal_says() { contains "$(journal_since "$1" "${@:3}")" "$2"; }
+
+ready() { berth health --json >/dev/null 2>&1 && [[ $(status_text berthd) == 'serving; runs start' ]]; }
+# One run to its end: succeeds when it did.
+run_once() { berth tenant sync "$1" --wait; }

@@ -1,0 +1,8 @@
+# Prints numbered lines until it is told the last one: a gap or a repetition would show.
+i=0
+while [ $i -lt 300 ]; do
+    i=$((i + 1))
+    echo "line $i" >&2
+    sleep 0.01
+done
+echo '{"lines":300}'

@@ -1,0 +1,29 @@
+# A daemon that hangs is found by its watchdog, and started anew.
+# shellcheck shell=bash
+
+hung_up() { [[ $(property "$1.service" NRestarts) -gt $2 ]]; }
+for unit in berthd berth-runner berth-launcher berth-egress; do
+    guest mkdir -p "/run/systemd/system/$unit.service.d"
+    guest sh -c "printf '[Service]\nWatchdogSec=1\nWatchdogSignal=SIGKILL\n' >/run/systemd/system/$unit.service.d/ring.conf"
+done
+guest systemctl daemon-reload
+guest systemctl restart berth-launcher berth-egress berth-runner berthd
+check 'ready with a watchdog of one second' eventually ready
+for unit in berthd berth-runner berth-launcher berth-egress; do
+    since=$(mark)
+    restarts=$(property $unit.service NRestarts)
+    guest kill -STOP "$(main_pid $unit)"
+    check "$unit that hangs is started anew" eventually hung_up $unit "$restarts"
+    check 'the journal says why' journal_says "$since" 'Watchdog timeout' -u $unit.service
+done
+check 'a run succeeds then' eventually run_once hello/acme
+# The control: longer than the watchdog, and none of those that live was taken for dead.
+since=$(mark)
+check 'a run of three seconds is no reason' run_once lines/acme
+check 'nobody was taken for dead' not journal_says "$since" 'Watchdog timeout'
+for unit in berthd berth-runner berth-launcher berth-egress; do
+    guest rm -r "/run/systemd/system/$unit.service.d"
+done
+guest systemctl daemon-reload
+guest systemctl restart berth-launcher berth-egress berth-runner berthd
+check 'ready without them' eventually ready

@@ -1,0 +1,33 @@
+# An upgrade under live runs; one that fails; a stop that lets runs end.
+# shellcheck shell=bash
+
+# The lines of the run's log as numbers, which must be 1 to 300, each once and in order.
+lines_of() { berth log "$1" --stream stderr | sed -n 's/.*line \([0-9]*\)$/\1/p'; }
+whole() { [[ $(lines_of lines/acme) == "$(seq 300)" ]] || { lines_of lines/acme | head -n 5; return 1; }; }
+state_of() { berth run show "$1" --json | sed -n 's/.*"state": *"\([a-z_]*\)".*/\1/p' | head -n 1; }
+running() { [[ $(state_of lines/acme) == running ]]; }
+ended() { [[ $(state_of lines/acme) == succeeded ]]; }
+
+berth tenant sync lines/acme >/dev/null
+check 'a run lives' eventually running
+check 'the same package over itself' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
+check 'every daemon is new' not equal "$(main_pid berthd)" "${pids[berthd]:-0}"
+check 'the run goes on and succeeds' eventually ended
+check 'each of its lines is there once' whole
+check 'the data is as before' contains "$(berth tenant list --json)" acme
+
+before=$(guest sh -c 'ls -lR --time-style=full-iso /var/lib/berth/keys /etc/berth | sha256sum')
+guest sh -c "head -c 100000 $ring/berth.deb >$ring/broken.deb"
+check 'a package that is cut off does not install' not guest dpkg -i $ring/broken.deb
+check 'key and settings are as they were' equal "$before" \
+    "$(guest sh -c 'ls -lR --time-style=full-iso /var/lib/berth/keys /etc/berth | sha256sum')"
+check 'and Berth runs' run_once hello/acme
+
+berth tenant sync lines/acme >/dev/null
+check 'a run lives again' eventually running
+check 'all of Berth stops' guest systemctl stop berth.target
+check 'nothing of it is left' equal "$(guest sh -c 'ps -eo comm | grep -c "^berth"')" 0
+guest systemctl start berth.target
+check 'and starts' eventually ready
+check 'the run had been let end' equal "$(state_of lines/acme)" succeeded
+check 'with all its lines' whole
