@@ -1,0 +1,91 @@
+"""One act against a limit, named by the payload of the trigger: {"act": "heap", "mib": 200}.
+The last line of stdout says how far it got, as JSON; guest.sh says what that must be."""
+
+import errno
+import json
+import os
+import time
+
+MIB = 1 << 20
+KEPT = []  # what an act takes must not be given back before its end
+
+
+def heap(mib):
+    """Plain memory of one process."""
+    KEPT.extend(bytearray(b"h" * MIB) for _ in range(mib))
+    return {"held": mib}
+
+
+def memfd(mib):
+    """Memory that is no process's own: only a group counts it."""
+    for number in range(mib // 8):
+        file = os.memfd_create(f"part-{number}")
+        KEPT.append(file)
+        os.write(file, b"m" * 8 * MIB)
+    return {"held": mib}
+
+
+def tmpfs(mib):
+    """Files in scratch space, which is memory too."""
+    with open("/tmp/fill", "wb", buffering=0) as file:
+        for _ in range(mib):
+            file.write(b"t" * MIB)
+    return {"held": mib}
+
+
+def forks(_):
+    """Children that stay, until one is refused."""
+    children = 0
+    while True:
+        try:
+            if os.fork() == 0:
+                time.sleep(3600)
+            children += 1
+        except OSError as refusal:
+            return {"refused": errno.errorcode[refusal.errno], "children": children}
+
+
+def spin(_):
+    """All of one processor for two seconds of the clock."""
+    began = time.process_time()
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        pass
+    return {"used_ms": int((time.process_time() - began) * 1000)}
+
+
+def disk(mib):
+    """Writes to a disk and reads it back from there, not from memory."""
+    began = time.monotonic()
+    file = os.open("/data/file", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    for _ in range(mib):
+        os.write(file, b"d" * MIB)
+    os.fsync(file)
+    written = time.monotonic()
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.lseek(file, 0, os.SEEK_SET)
+    while os.read(file, MIB):
+        pass
+    read = time.monotonic()
+    return {"write_ms": int((written - began) * 1000), "read_ms": int((read - written) * 1000)}
+
+
+def tree(_):
+    """A grandchild in a session of its own, whose parent is gone; and the script waits."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(3600)
+        os._exit(0)
+    os.wait()
+    print("the tree stands", flush=True)
+    time.sleep(3600)
+    return {}
+
+
+ACTS = {act.__name__: act for act in (heap, memfd, tmpfs, forks, spin, disk, tree)}
+
+if __name__ == "__main__":
+    with open(json.loads(os.environ["PAN_CTX_RUN_TRIGGERS"])[0]["payload"]["file"]) as body:
+        given = json.load(body)
+    print(json.dumps(ACTS[given["act"]](given.get("mib", 0))), flush=True)

@@ -1,0 +1,16 @@
+#!/bin/bash
+# The first that runs of ours in a virtual machine of ring 3, as systemd's only unit:
+# sets the machine up as a package would, runs the scenario that /job/scenario names,
+# and says on its last line with how many failures it ended. Without that line the
+# machine has failed.
+set -uo pipefail
+cd /job || exit 1
+PATH=/job/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH ASAN_OPTIONS=detect_leaks=0 # at each end of a program; ring 1 looks for leaks
+mount -t tracefs tracing /sys/kernel/tracing
+# shellcheck disable=SC1091  # lies beside this file
+. ./checks.sh
+# shellcheck disable=SC2154  # counted there
+trap 'show_if_failed /run/berth.log; echo "ring3: ended with $failures"' EXIT
+# shellcheck disable=SC1090  # as named
+. "./$(cat scenario).sh"
