@@ -17,12 +17,14 @@ std::vector<std::string> ApiImpl::waiting_for() {
     else if (!parts_.runner.keys_loaded())
         missing.push_back("the stored keys");
     if (!hello->launcher_present) missing.push_back("berth-launcher: not connected");
+    if (parts_.store.full()) missing.push_back("the store's disk: it is full");
     return missing;
 }
 
 std::vector<DoctorCheck> ApiImpl::doctor() {
     return check_daemons({parts_.runner.hello(), parts_.runner.pool(), parts_.config.require_cgroup,
-                          parts_.config.strict_sandbox});
+                          parts_.config.strict_sandbox, parts_.store.full(),
+                          parts_.store.damage()});
 }
 
 void ApiImpl::metrics(Done<std::vector<Metric>> done) {
@@ -32,6 +34,8 @@ void ApiImpl::metrics(Done<std::vector<Metric>> done) {
     measured.max_runs = parts_.config.max_runs;
     measured.runs = parts_.flow.counts();
     measured.store = parts_.store.counts();
+    measured.disk_full = parts_.store.full();
+    measured.damaged_pages = parts_.store.damage().size();
     measured.pool = parts_.runner.pool();
     measured.process = read_process_use();
     parts_.store.read(

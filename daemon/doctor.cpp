@@ -111,6 +111,17 @@ void add_cgroups(Checks& checks, const ipc::RunnerHello& hello) {
     add(checks, "cgroups", Need::extra, v2 || v1, std::move(detail), kCgroupCure);
 }
 
+void add_store(Checks& checks, const DaemonFacts& facts) {
+    add(checks, "room on the disk", Need::needed, !facts.disk_full,
+        facts.disk_full ? "the store's disk is full: nothing new is accepted" : "there is some",
+        "make room; it goes on by itself");
+    const auto& damage = facts.damage;
+    add(checks, "the store's pages", Need::needed, damage.empty(),
+        damage.empty() ? "none found damaged"
+                       : fmt::format("{} found damaged: {}", damage.size(), damage.front()),
+        "restore a backup, and look after the disk");
+}
+
 void add_profile(Checks& checks, const DaemonFacts& facts) {
     const bool strict = (facts.hello->protections & ipc::protection_strict) != 0;
     add(checks, "sandbox profile", Need::extra, strict || !facts.strict_sandbox,
@@ -139,6 +150,7 @@ void add_pool(Checks& checks, const std::optional<ipc::Pool>& pool) {
 
 std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts) {
     Checks checks;
+    add_store(checks, facts);
     if (!facts.hello) {
         add(checks, "berth-runner", Need::needed, false, "not connected",
             "see the daemon's log; it is started again by itself");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "control/api.h"
@@ -16,6 +17,9 @@ struct DaemonFacts {
     // As they are configured.
     bool require_cgroup = false;
     bool strict_sandbox = false;
+    // Of the store.
+    bool disk_full = false;
+    std::vector<std::string> damage{};  // what was found, in words
 };
 std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts);
 

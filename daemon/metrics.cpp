@@ -116,6 +116,11 @@ std::vector<Metric> make_metrics(const Measured& m) {
     add("berth_store_checkpoints_total", counter, "Times the write-ahead log was copied back.",
         m.store.checkpoints);
 
+    add("berth_store_full", gauge, "1 while the store's disk is full and nothing new is accepted.",
+        m.disk_full ? 1 : 0);
+    add("berth_store_damaged_pages", gauge,
+        "Pages found damaged since this berthd began; it counts to 20.", m.damaged_pages);
+
     add("process_cpu_seconds_total", counter, "Processor time of this berthd.",
         m.process.cpu_seconds);
     add("process_resident_memory_bytes", gauge, "Memory of this berthd.", m.process.resident_bytes);

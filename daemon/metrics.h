@@ -30,6 +30,8 @@ struct Measured {
     std::int64_t waiting_triggers = 0;
     RunFlow::Counts runs;
     Store::Counts store;
+    bool disk_full = false;
+    std::size_t damaged_pages = 0;
     std::optional<ipc::Pool> pool;  // nothing: the runner has not told yet
     ProcessUse process;
 };

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,7 +16,8 @@ namespace berth {
 // A run that is `starting` or `running`.
 struct HandedOver {
     Run run;
-    std::uint64_t connections = 0;  // of this attempt, that are on record
+    std::uint64_t connections = 0;         // of this attempt, that are on record
+    std::optional<std::string> cancel_by;  // who wants its end
 };
 
 struct Recovered {
@@ -22,7 +25,12 @@ struct Recovered {
     std::vector<HandedOver> handed_over;
 };
 
-// In one transaction. Thread: store.
+// What is this host's or nobody's, in one transaction; its leases are renewed. A run
+// whose end was asked for and that was not handed over is ended. Thread: store.
 Recovered recover_runs(Db& db, Time now);
+
+// Runs that another host had and does not hold any more: lost, or they wait again. How
+// many. Thread: store.
+int recover_lapsed_runs(Db& db, Time now);
 
 }  // namespace berth

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "daemon/run_end.h"
 #include "daemon/run_flow_live.h"
+#include "store/cancels.h"
 
 namespace berth {
 
@@ -42,6 +43,7 @@ void RunFlow::expect(const HandedOver& before) {
     live->stage = Stage::with_runner;
     live->started = before.run.state == RunState::running;
     live->heard_connections = live->stored_connections = before.connections;
+    if (before.cancel_by) live->cancelled = By{*before.cancel_by, parts_.clock.now()};
     if (!away_.armed()) away_.start(parts_.runner_away);
 }
 
@@ -164,7 +166,7 @@ void RunFlow::send(const LivePtr& live, const ipc::Start& start) {
 void RunFlow::give_back(const LivePtr& live) {
     live->stage = Stage::giving_back;
     const char* why = closed_ ? "the daemon is being stopped" : "the runner was not there";
-    parts_.store.write(
+    parts_.store.finish(
         [run = live->run, why, now = parts_.clock.now()](Db& db) {
             return move_run(db, run.id, run.attempt, RunState::queued, why, now);
         },
@@ -180,6 +182,7 @@ void RunFlow::give_back(const LivePtr& live) {
         });
 }
 
+// Whoever is told that it will end finds it ended, also when we die in between.
 void RunFlow::cancel(const By& by, RunId id, Done<RunView> done) {
     const auto found = live_.find(id);
     if (found == live_.end()) return cancel_waiting(by, id, std::move(done));
@@ -189,18 +192,22 @@ void RunFlow::cancel(const By& by, RunId id, Done<RunView> done) {
         live->cancelled = by;
         if (live->stage == Stage::with_runner) parts_.runner.cancel(id.value, live->run.attempt);
     }
-    parts_.store.read(
-        [id, late, outcome = live->outcome](Db& db) -> Result<RunView> {
-            if (!late) return view_run(db, id);
-            return fail(FailureKind::conflict, "run '{}' has ended already: {}", id.str(),
-                        describe(outcome));
+    parts_.store.finish(
+        [by, id, late, outcome = live->outcome](Db& db) -> Result<RunView> {
+            if (late)
+                return fail(FailureKind::conflict, "run '{}' has ended already: {}", id.str(),
+                            describe(outcome));
+            // It may end by itself before this is written: that is what was wanted.
+            if (auto run = get_run(db, id); run && is_final(run->state)) return view_run(db, id);
+            if (auto asked = request_cancel(db, by, id); !asked) return pass_on(asked);
+            return view_run(db, id);
         },
         std::move(done));
 }
 
 // Not in our hands: final, or waiting again in the queue.
 void RunFlow::cancel_waiting(const By& by, RunId id, Done<RunView> done) {
-    parts_.store.write(
+    parts_.store.finish(
         [by, id](Db& db) -> Result<RunView> {
             auto run = get_run(db, id);
             if (!run) return pass_on(run);

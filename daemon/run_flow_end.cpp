@@ -22,7 +22,7 @@ void RunFlow::started(const ipc::Started& message) {
     ++(message.warm ? counts_.started_warm : counts_.started_cold);
     RunEnd known;
     known.warm = message.warm;
-    parts_.store.write(
+    parts_.store.finish(
         [run = live->run, known, time = time_from_micros(message.time_us)](Db& db) {
             return move_run(db, run.id, run.attempt, RunState::running, "", time, known);
         },
@@ -58,6 +58,8 @@ void RunFlow::output(ipc::Output message) {
 
 void RunFlow::flush(const LivePtr& live) {
     if (live->unsent.empty() || live->storing > 0) return;
+    // What is left of the disk is for runs that end; the others wait, and so do their pipes.
+    if (parts_.store.full() && live->stage != Stage::ended) return live->retry.start(kStoreRetry);
     std::vector<LogChunk> batch = std::exchange(live->unsent, {});
     auto kept = std::make_shared<std::vector<LogChunk>>(batch);
     ++live->storing;
@@ -109,7 +111,7 @@ void RunFlow::keep_connections(const LivePtr& live) {
     live->keeping_connections = true;
     auto batch =
         std::make_shared<const std::vector<RunConnection>>(std::exchange(live->connections, {}));
-    parts_.store.write(
+    parts_.store.finish(
         [id = live->run.id, attempt = live->run.attempt, batch](Db& db) {
             return add_run_connections(db, id, attempt, *batch);
         },
@@ -178,7 +180,7 @@ void RunFlow::store_end(const LivePtr& live) {
         !live->unsent.empty() || live->keeping_connections || !live->connections.empty())
         return;
     live->writing_end = true;
-    parts_.store.write(
+    parts_.store.finish(
         [run = live->run, outcome = live->outcome, end = live->end,
          at = live->ended_at](Db& db) -> Result<RunView> {
             // What `live` knows may be older than the store: the writes were queued.

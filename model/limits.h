@@ -109,6 +109,7 @@ inline constexpr std::size_t kEgressBufferBytes = 64 * KiB;  // each way, only w
 inline constexpr auto kEgressIdleTime = 30min;  // without a byte; its wall time mostly comes first
 inline constexpr std::size_t kEgressDnsConnections = 16;   // DNS over TCP, at once
 inline constexpr std::size_t kEgressPacketBytes = 64 * KiB;  // runner ↔ egress
+inline constexpr auto kEgressAloneTime = 60s;  // for the next runner to come for a run
 inline constexpr auto kEgressHelloTime = 10s;  // for berth-egress to answer; then it is not there
 
 // --- schedules (reliability.md B7)
@@ -131,6 +132,8 @@ inline constexpr auto kStoreBusyTime = 5000ms;           // for a lock that some
 inline constexpr std::size_t kPreparedStatements = 256;  // per connection
 inline constexpr int kCheckpointPages = 1000;  // of the write-ahead log, then it is copied back
 inline constexpr int kWalMaxPages = 16'384;    // 64 MiB; past it the writer itself waits for that
+// Kept free for the ends of runs when the disk is full; on a small one a sixteenth of it.
+inline constexpr std::uint64_t kStoreReserveBytes = 8 * MiB;
 inline constexpr std::size_t kLogQueueBytes = 64 * MiB;  // log chunks waiting for their commit
 
 // --- frames between the daemons

@@ -27,6 +27,7 @@ public:
         full,     // no space left: heals when there is some
         busy,     // somebody else held a lock for too long
         corrupt,  // what was read cannot be right
+        damaged,  // a page is not what was written: who needs it is refused, others go on
         io,       // the disk or file system failed; what is on disk is known only after a restart
         other
     };
@@ -86,6 +87,13 @@ private:
     std::vector<Value> columns_;
 };
 
+// As whom a connection writes of runs (store/leases.h). No host: nobody in particular.
+struct LeaseHolder {
+    std::string host;
+    std::string clock_name;  // leases of another clock cannot be compared
+    const Clock* clock = nullptr;
+};
+
 class Db {
 public:
     using Params = std::span<const Param>;
@@ -109,6 +117,9 @@ public:
     // False after an error that made the database roll back by itself.
     virtual bool in_transaction() const noexcept = 0;
 
+    void write_as(LeaseHolder holder) { holder_ = std::move(holder); }
+    const LeaseHolder& holder() const { return holder_; }
+
     std::int64_t exec(std::string_view sql, Literals params = {}) {
         return exec_with(sql, {params.begin(), params.size()});
     }
@@ -119,6 +130,9 @@ public:
     std::optional<Row> one(std::string_view sql, Literals params = {});
     // The first row of a statement that always has one.
     Row must(std::string_view sql, Literals params = {});
+
+private:
+    LeaseHolder holder_;
 };
 
 // One transaction; rolled back unless commit() returned.

@@ -10,6 +10,7 @@
 #include "base/cptr.h"
 #include "base/overloaded.h"
 #include "model/limits.h"
+#include "store/page_sums.h"
 
 namespace berth {
 namespace {
@@ -19,6 +20,7 @@ using Statement = CPtr<sqlite3_stmt, sqlite3_finalize>;
 StoreError::Kind kind_of(int code) {
     // The shared memory of the write-ahead log could not grow; nothing was written.
     if (code == SQLITE_IOERR_SHMSIZE) return StoreError::Kind::full;
+    if (code == kDamagedPage) return StoreError::Kind::damaged;
     switch (code & 0xff) {
         case SQLITE_FULL: return StoreError::Kind::full;
         case SQLITE_BUSY:
@@ -33,6 +35,11 @@ StoreError::Kind kind_of(int code) {
 
 [[noreturn]] void raise(sqlite3* db, std::string_view doing) {
     const int code = sqlite3_extended_errcode(db);
+    std::uint32_t page = 0;
+    if (code == kDamagedPage &&
+        sqlite3_file_control(db, "main", kLastDamagedPage, &page) == SQLITE_OK)
+        throw StoreError{StoreError::Kind::damaged,
+                         damaged_page(page, sqlite3_db_filename(db, "main"))};
     throw StoreError{kind_of(code), fmt::format("{}: {} ({})", doing, sqlite3_errmsg(db), code)};
 }
 
@@ -134,7 +141,7 @@ Result<std::unique_ptr<SqliteDb>> SqliteDb::open(const std::filesystem::path& pa
                       SQLITE_OPEN_NOFOLLOW |
                       (access == Access::read_write ? SQLITE_OPEN_CREATE : 0);
     const auto canonical = std::filesystem::weakly_canonical(path.parent_path()) / path.filename();
-    if (sqlite3_open_v2(canonical.c_str(), &db->db_, flags, nullptr) != SQLITE_OK)
+    if (sqlite3_open_v2(canonical.c_str(), &db->db_, flags, page_sums_vfs()) != SQLITE_OK)
         raise(db->db_, fmt::format("opening '{}'", path.string()));
     try {
         db->set_up(path, access);
@@ -168,8 +175,13 @@ void SqliteDb::set_up(const std::filesystem::path& path, Access access) {
         "pragma cell_size_check=on; pragma mmap_size=0; pragma synchronous=full;"
         "pragma secure_delete=on; pragma temp_store=memory; pragma wal_autocheckpoint=0;");
     // The first read of the file: what is no database fails here. One that is being made
-    // can give free pages back later, a few at a time; said to another one it would write.
-    if (must("pragma page_count").integer(0) == 0) exec_script("pragma auto_vacuum=incremental");
+    // can give free pages back later, a few at a time, and has sums; said to another one
+    // it would write.
+    if (must("pragma page_count").integer(0) == 0) {
+        int reserved = kPageSumBytes;  // first: the pragma fixes the form of pages
+        sqlite3_file_control(db_, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+        exec_script("pragma auto_vacuum=incremental");
+    }
     const auto mode = access == Access::read_write ? must("pragma journal_mode=wal").text(0)
                                                    : must("pragma journal_mode").text(0);
     if (mode != "wal")

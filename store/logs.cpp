@@ -73,15 +73,10 @@ LogChunk read_chunk(RunId run, const Row& row) {
     return chunk;
 }
 
-Failure trouble(const std::exception& error, std::string_view doing) {
-    log_error(fmt::format("cannot {} logs", doing), {{"error", std::string_view{error.what()}}});
-    const auto* const store = dynamic_cast<const StoreError*>(&error);
-    if (store && store->kind() == StoreError::Kind::full)
-        return {
-            FailureKind::unavailable, "the disk of the logs is full; make room and try again", {}};
-    return {
-        FailureKind::unavailable, fmt::format("cannot {} logs; see the log of berthd", doing), {}};
-}
+// A day's chunks go into a second file when the first is damaged: what can still be
+// read there stays, and nobody's output waits for a file that cannot be written.
+std::string second_file(const std::string& day) { return day + "b"; }
+std::string day_of(const std::string& file) { return file.substr(0, file.find('b')); }
 
 // std::function wants to be copied; there is one owner all the same.
 template <typename T>
@@ -135,15 +130,32 @@ private:
     std::map<std::string, std::unique_ptr<SqliteDb>> open_;
 };
 
-LogStore::LogStore(std::filesystem::path dir, Loop& loop)
+LogStore::LogStore(std::filesystem::path dir, Loop& loop,
+                   std::function<void(const StoreError&)> notice)
     : dir_{std::move(dir)},
       loop_{loop},
+      notice_{std::move(notice)},
       written_{std::make_unique<Days>(dir_, opening_)},
       read_{std::make_unique<Days>(dir_, opening_)} {
     if (::mkdir(dir_.c_str(), 0700) < 0 && errno != EEXIST) check(-1, "making '{}'", dir_.string());
 }
 
 LogStore::~LogStore() = default;
+
+Failure LogStore::trouble(const std::exception& error, std::string_view doing) const {
+    log_error(fmt::format("cannot {} logs", doing), {{"error", std::string_view{error.what()}}});
+    const auto* const store = dynamic_cast<const StoreError*>(&error);
+    if (store && notice_) notice_(*store);
+    if (store && store->kind() == StoreError::Kind::full)
+        return {
+            FailureKind::unavailable, "the disk of the logs is full; make room and try again", {}};
+    if (store && store->kind() == StoreError::Kind::damaged)
+        return {FailureKind::conflict,
+                fmt::format("the log is damaged: {}; restore a backup", store->what()),
+                {}};
+    return {
+        FailureKind::unavailable, fmt::format("cannot {} logs; see the log of berthd", doing), {}};
+}
 
 void LogStore::append(std::vector<LogChunk> chunks, Callback<void(Result<void>)> done) {
     std::size_t bytes = 0;
@@ -185,13 +197,7 @@ void LogStore::write_waiting() {
         Result<void> result;
         for (const auto& [day, chunks] : by_day) {
             try {
-                SqliteDb& db = written_->get(day);
-                Tx tx{db, Tx::Mode::write};
-                for (const LogChunk* chunk : chunks)
-                    insert(db, *chunk);
-                tx.commit();
-                if (db.wal_pages() >= kCheckpointPages)
-                    db.checkpoint(SqliteDb::Checkpoint::passive);
+                write_day(day, chunks);
             } catch (const std::exception& error) {
                 written_->close(day);
                 result = tl::unexpected<Failure>{trouble(error, "store")};
@@ -202,12 +208,33 @@ void LogStore::write_waiting() {
     }
 }
 
+void LogStore::write_day(const std::string& day, const std::vector<const LogChunk*>& chunks) {
+    const auto write = [&](SqliteDb& db) {
+        Tx tx{db, Tx::Mode::write};
+        for (const LogChunk* chunk : chunks)
+            insert(db, *chunk);
+        tx.commit();
+        if (db.wal_pages() >= kCheckpointPages) db.checkpoint(SqliteDb::Checkpoint::passive);
+    };
+    try {
+        if (!set_aside_.contains(day)) return write(written_->get(day));
+    } catch (const StoreError& error) {
+        if (error.kind() != StoreError::Kind::damaged && error.kind() != StoreError::Kind::corrupt)
+            throw;
+        trouble(error, "store");
+        log_error("a day's logs are damaged, going on in a second file", {{"day", day}});
+        written_->close(day);
+        set_aside_.insert(day);
+    }
+    write(written_->get(second_file(day)));
+}
+
 std::vector<LogChunk> LogStore::read_range(const Range& range) {
     const std::string first = to_utc_day(range.from);
     const std::string last = to_utc_day(range.to);
     std::vector<LogChunk> chunks;
     for (const std::string& day : read_->all()) {
-        if (day < first || day > last) continue;
+        if (day_of(day) < first || day_of(day) > last) continue;
         ListQuery query{"select seq, time, stream, zstd, bytes from chunks"};
         query.where("run_id =", range.run);
         query.where("seq >", range.after);
@@ -243,7 +270,7 @@ void LogStore::remove_between(RunId run, Time from, Time to) {
     const std::string first = to_utc_day(from);
     const std::string last = to_utc_day(to);
     for (const std::string& day : written_->all()) {
-        if (day < first || day > last) continue;
+        if (day_of(day) < first || day_of(day) > last) continue;
         try {
             SqliteDb& db = written_->get(day);
             Tx tx{db, Tx::Mode::write};

@@ -6,8 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -18,6 +21,7 @@
 #include "base/loop/loop.h"
 #include "base/loop/worker.h"
 #include "model/values.h"
+#include "store/db.h"
 
 namespace berth {
 
@@ -25,8 +29,10 @@ namespace berth {
 // still waiting when this goes away: the destructor finishes what was accepted.
 class LogStore {
 public:
-    // `dir` is made (0700) if it is not there. Throws SystemError.
-    LogStore(std::filesystem::path dir, Loop& loop);
+    // `dir` is made (0700) if it is not there. `notice` is told, on any thread, of a full
+    // disk and of damage. Throws SystemError.
+    LogStore(std::filesystem::path dir, Loop& loop,
+             std::function<void(const StoreError&)> notice = {});
     ~LogStore();
 
     // Durable when `done` is told so. A chunk goes to the day of its own time. One
@@ -63,12 +69,17 @@ private:
     // The databases that one thread has open, by day.
     class Days;
 
-    void write_waiting();                                  // Thread: writer_
+    void write_waiting();  // Thread: writer_, as the next
+    void write_day(const std::string& day, const std::vector<const LogChunk*>& chunks);
     void remove_between(RunId run, Time from, Time to);    // Thread: writer_
     std::vector<LogChunk> read_range(const Range& range);  // Thread: reader_
 
+    Failure trouble(const std::exception& error, std::string_view doing) const;
+
     const std::filesystem::path dir_;
     Loop& loop_;
+    const std::function<void(const StoreError&)> notice_;
+    std::set<std::string> set_aside_;  // days whose file is damaged. Thread: writer_
     Guarded<Queue> queue_;
     Guarded<std::monostate> opening_;  // one thread at a time makes a day's file
     std::unique_ptr<Days> written_;    // Thread: writer_

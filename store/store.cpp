@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <optional>
@@ -15,15 +16,29 @@
 #include "model/limits.h"
 #include "store/db_sqlite.h"
 #include "store/dir_lock.h"
+#include "store/leases.h"
 #include "store/migrate.h"
+#include "store/reserve.h"
 
 namespace berth {
 namespace {
 
+constexpr std::size_t kDamageKept = 20;
+
+Failure disk_is_full() {
+    return {FailureKind::unavailable,
+            "the store's disk is full, so nothing new is accepted; make room, and it goes on by "
+            "itself",
+            {}};
+}
+
 Failure failure_of(const std::exception& error) {
     const auto* const trouble = dynamic_cast<const StoreError*>(&error);
-    if (trouble && trouble->kind() == StoreError::Kind::full)
-        return {FailureKind::unavailable, "the store's disk is full; make room and try again", {}};
+    if (trouble && trouble->kind() == StoreError::Kind::full) return disk_is_full();
+    if (trouble && trouble->kind() == StoreError::Kind::damaged)
+        return {FailureKind::conflict,
+                fmt::format("the store is damaged: {}; restore a backup", trouble->what()),
+                {}};
     if (trouble && trouble->kind() == StoreError::Kind::busy)
         return {FailureKind::busy, "another program holds the store's lock; try again later", {}};
     return {FailureKind::unavailable, "the store has failed; see the log of berthd", {}};
@@ -43,10 +58,12 @@ bool is_full(const std::exception& error) {
 
 class SqliteStore final : public Store {
 public:
-    SqliteStore(Fd lock, Loop& loop, std::unique_ptr<SqliteDb> write_db,
-                std::unique_ptr<SqliteDb> read_db, std::unique_ptr<SqliteDb> checkpoint_db)
+    SqliteStore(Fd lock, const std::filesystem::path& dir, Loop& loop, const Clock& clock,
+                std::unique_ptr<SqliteDb> write_db, std::unique_ptr<SqliteDb> read_db,
+                std::unique_ptr<SqliteDb> checkpoint_db)
         : lock_{std::move(lock)},
           loop_{loop},
+          reserve_{dir, clock},
           write_db_{std::move(write_db)},
           read_db_{std::move(read_db)},
           checkpoint_db_{std::move(checkpoint_db)} {}
@@ -54,6 +71,11 @@ public:
     void on_broken(std::function<void(const Failure&)> tell) override { *tell_ = std::move(tell); }
     void checkpoint() override;
     Counts counts() const override { return {operations_, commits_, checkpoints_}; }
+    bool full() const override { return reserve_.released(); }
+    std::vector<std::string> damage() const override {
+        return damage_.with([](const std::vector<std::string>& found) { return found; });
+    }
+    void notice(const StoreError& trouble) override;
 
 protected:
     using Batch = std::vector<std::unique_ptr<Pending>>;
@@ -70,6 +92,7 @@ private:
     void write_waiting();  // Thread: writer_, as the next three
     void commit_batch(Batch& batch);
     void run_in_savepoint(Pending& pending);
+    Failure refusal_of(const std::exception& error, std::string_view what);
     void checkpoint_if_due();
     void run_read(Pending& pending);  // Thread: reader_
     void answer_on_loop(Batch batch);
@@ -78,6 +101,8 @@ private:
 
     Fd lock_;  // held until everything below is gone
     Loop& loop_;
+    Reserve reserve_;
+    mutable Guarded<std::vector<std::string>> damage_;
     std::unique_ptr<SqliteDb> write_db_;       // Thread: writer_
     std::unique_ptr<SqliteDb> read_db_;        // Thread: reader_
     std::unique_ptr<SqliteDb> checkpoint_db_;  // Thread: checkpointer_
@@ -147,23 +172,41 @@ void SqliteStore::write_waiting() {
 void SqliteStore::commit_batch(Batch& batch) {
     std::optional<Failure> lost = broken_;
     if (!lost) {
+        const bool only_ends = !reserve_.remake();
+        std::uint64_t ran = 0;
         try {
             Tx tx{*write_db_, Tx::Mode::write};
-            for (auto& pending : batch)
+            for (auto& pending : batch) {
+                if (only_ends && pending->purpose == Purpose::change) {
+                    pending->refuse(disk_is_full());
+                    continue;
+                }
                 run_in_savepoint(*pending);
+                ++ran;
+            }
             tx.commit();
-            ++commits_;
-            operations_ += batch.size();
+            if (ran > 0) ++commits_;
+            operations_ += ran;
         } catch (const std::exception& error) {
             log_error("cannot commit",
-                      {{"operations", batch.size()}, {"error", std::string_view{error.what()}}});
+                      {{"operations", ran}, {"error", std::string_view{error.what()}}});
             lost = failure_of(error);
+            if (const auto* trouble = dynamic_cast<const StoreError*>(&error)) notice(*trouble);
             if (breaks_store(error)) break_store(*lost);
         }
     }
     if (!lost) return;
     for (auto& pending : batch)
         pending->refuse(*lost);
+}
+
+void SqliteStore::notice(const StoreError& trouble) {
+    if (trouble.kind() == StoreError::Kind::full) reserve_.release();
+    if (trouble.kind() != StoreError::Kind::damaged) return;
+    damage_.with([&](std::vector<std::string>& found) {
+        const bool known = std::ranges::find(found, trouble.what()) != found.end();
+        if (!known && found.size() < kDamageKept) found.emplace_back(trouble.what());
+    });
 }
 
 // Throws only what takes the whole batch with it.
@@ -175,8 +218,7 @@ void SqliteStore::run_in_savepoint(Pending& pending) {
     } catch (const std::exception& error) {
         if (breaks_store(error) || is_full(error) || !write_db_->in_transaction()) throw;
         log_error("an operation on the store failed", {{"error", std::string_view{error.what()}}});
-        pending.refuse(
-            {FailureKind::unavailable, "the store could not do this; see the log of berthd", {}});
+        pending.refuse(refusal_of(error, "the store could not do this; see the log of berthd"));
     }
     if (kept)
         write_db_->release_savepoint();
@@ -191,9 +233,17 @@ void SqliteStore::run_read(Pending& pending) {
         tx.commit();
     } catch (const std::exception& error) {
         log_error("cannot read the store", {{"error", std::string_view{error.what()}}});
-        pending.refuse(
-            {FailureKind::unavailable, "the store could not be read; see the log of berthd", {}});
+        pending.refuse(refusal_of(error, "the store could not be read; see the log of berthd"));
     }
+}
+
+// Of one operation, while the store goes on.
+Failure SqliteStore::refusal_of(const std::exception& error, std::string_view what) {
+    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
+    if (trouble == nullptr || trouble->kind() != StoreError::Kind::damaged)
+        return {FailureKind::unavailable, std::string{what}, {}};
+    notice(*trouble);
+    return failure_of(error);
 }
 
 // Passive ones run beside the commits. Under commits without a pause they never
@@ -272,12 +322,14 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& dir, Loo
     auto writer = SqliteDb::open(path, SqliteDb::Access::read_write);
     if (!writer) return pass_on(writer);
     if (auto ok = migrate(**writer, path.string(), clock.now()); !ok) return pass_on(ok);
+    (*writer)->write_as(this_host(dir, clock));
     auto reader = SqliteDb::open(path, SqliteDb::Access::read_only);
     if (!reader) return pass_on(reader);
     auto checkpointer = SqliteDb::open(path, SqliteDb::Access::read_write);
     if (!checkpointer) return pass_on(checkpointer);
-    return std::unique_ptr<Store>{std::make_unique<SqliteStore>(
-        *std::move(lock), loop, *std::move(writer), *std::move(reader), *std::move(checkpointer))};
+    return std::unique_ptr<Store>{
+        std::make_unique<SqliteStore>(*std::move(lock), dir, loop, clock, *std::move(writer),
+                                      *std::move(reader), *std::move(checkpointer))};
 }
 
 }  // namespace berth

@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/callback.h"
 #include "base/clock.h"
@@ -51,6 +53,14 @@ public:
     void write(Op op, std::type_identity_t<Callback<void(Answer<Op>)>> done) {
         submit_write(std::make_unique<Call<Op>>(std::move(op), std::move(done)));
     }
+    // The same for what ends something that was begun: on a full disk it has the reserve,
+    // while all else is refused at once.
+    template <typename Op>
+    void finish(Op op, std::type_identity_t<Callback<void(Answer<Op>)>> done) {
+        auto call = std::make_unique<Call<Op>>(std::move(op), std::move(done));
+        call->purpose = Purpose::end;
+        submit_write(std::move(call));
+    }
     // Runs op(Db&) on one snapshot, read only.
     template <typename Op>
     void read(Op op, std::type_identity_t<Callback<void(Answer<Op>)>> done) {
@@ -65,6 +75,13 @@ public:
     // given back leave the file. It happens by itself when the log has grown.
     virtual void checkpoint() = 0;
 
+    // The disk is full and the reserve is in use. Thread: any.
+    virtual bool full() const { return false; }
+    // Pages found damaged since the start, in words, the first few. Thread: any.
+    virtual std::vector<std::string> damage() const { return {}; }
+    // Somebody else met trouble on the same disk: full, or damaged. Thread: any.
+    virtual void notice(const StoreError& trouble) { static_cast<void>(trouble); }
+
     struct Counts {
         std::uint64_t operations = 0;  // that were committed
         std::uint64_t commits = 0;     // that they took
@@ -73,6 +90,7 @@ public:
     virtual Counts counts() const = 0;  // Thread: any
 
 protected:
+    enum class Purpose { change, end };
     // One accepted operation on its way: run once, answered once.
     class Pending {
     public:
@@ -80,6 +98,8 @@ protected:
         virtual bool run(Db& db) = 0;  // false: it was refused, undo it
         virtual void refuse(Failure why) = 0;
         virtual void answer() = 0;  // Thread: loop
+
+        Purpose purpose = Purpose::change;
     };
     virtual void submit_write(std::unique_ptr<Pending> pending) = 0;
     virtual void submit_read(std::unique_ptr<Pending> pending) = 0;

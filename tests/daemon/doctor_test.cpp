@@ -33,18 +33,35 @@ const ipc::Pool kPool{8, 13, 90, 10, 200, 300'000};
 
 }  // namespace
 
-TEST_CASE("without a runner there is one check, and it is needed", "[daemon]") {
+TEST_CASE("without a runner there is the store and one check, and it is needed", "[daemon]") {
     const auto checks = check_daemons({});
-    REQUIRE(checks.size() == 1);
-    CHECK(checks[0].name == "berth-runner");
-    CHECK_FALSE(checks[0].ok);
-    CHECK(checks[0].needed);
-    CHECK_FALSE(checks[0].cure.empty());
+    REQUIRE(checks.size() == 3);
+    const DoctorCheck& runner = named(checks, "berth-runner");
+    CHECK_FALSE(runner.ok);
+    CHECK(runner.needed);
+    CHECK_FALSE(runner.cure.empty());
+}
+
+TEST_CASE("a full disk and a damaged page are needed lacks, in words", "[daemon]") {
+    DaemonFacts facts;
+    facts.disk_full = true;
+    facts.damage = {"page 7 of 'berth.db' is not what Berth wrote there", "page 9 of another"};
+    const auto checks = check_daemons(facts);
+    const DoctorCheck& room = named(checks, "room on the disk");
+    CHECK_FALSE(room.ok);
+    CHECK(room.needed);
+    CHECK(room.detail == "the store's disk is full: nothing new is accepted");
+    CHECK(room.cure == "make room; it goes on by itself");
+    const DoctorCheck& pages = named(checks, "the store's pages");
+    CHECK_FALSE(pages.ok);
+    CHECK(pages.needed);
+    CHECK(pages.detail == "2 found damaged: page 7 of 'berth.db' is not what Berth wrote there");
+    CHECK(pages.cure == "restore a backup, and look after the disk");
 }
 
 TEST_CASE("a host with everything needs no cure", "[daemon]") {
     const auto checks = check_daemons({complete(), kPool, false, true});
-    CHECK(checks.size() == 18);
+    CHECK(checks.size() == 20);
     for (const auto& check : checks) {
         INFO(check.name);
         CHECK(check.ok);

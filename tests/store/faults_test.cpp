@@ -1,19 +1,17 @@
 // kill -9, a full disk, a failing disk: what was acknowledged is there, what was
 // not is refused, and the store heals or says that it needs a restart.
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <iostream>
 
 #include "base/pipe.h"
 #include "store/audit.h"
 #include "store/runs.h"
 #include "store/triggers.h"
+#include "tests/store/small_disk.h"
 #include "tests/store/support.h"
 
 using namespace berth;
@@ -92,25 +90,6 @@ void check_invariants(Db& db) {
               .empty());
 }
 
-// A tmpfs of its own on `dir`, in a mount namespace that only this program sees.
-bool mount_small(const std::filesystem::path& dir, const char* size) {
-    static const bool apart = ::unshare(CLONE_NEWNS) == 0 &&
-                              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-    return apart && ::mount("tmpfs", dir.c_str(), "tmpfs", 0, size) == 0;
-}
-
-struct Unmount {
-    std::filesystem::path dir;
-    ~Unmount() { ::umount2(dir.c_str(), MNT_DETACH); }
-};
-
-void fill_disk(const std::filesystem::path& file) {
-    std::ofstream out{file, std::ios::binary};
-    const std::string block(4096, 'x');
-    while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-}
-
 }  // namespace
 
 TEST_CASE("nothing acknowledged is lost when the daemon is killed", "[store]") {
@@ -148,15 +127,13 @@ TEST_CASE("nothing acknowledged is lost when the daemon is killed", "[store]") {
 
 TEST_CASE("a full disk is said to be one, and the store heals when there is room", "[store]") {
     const TempDir dir{"berth-store"};
-    if (!mount_small(dir.path(), "size=2m")) {
-        std::cout << "skipped: no right to mount a tmpfs" << std::endl;
-        REQUIRE(::getenv("BERTH_REQUIRE_SANDBOX") == nullptr);
-        return;
-    }
-    const Unmount unmount{dir.path()};
+    const SmallDisk disk{dir.path(), "size=2m"};
+    REQUIRE(disk.usable());
+    if (!disk.mounted()) return;
     Loop loop;
+    const SystemClock clock;
     {
-        const auto store = must(make_store(dir.path(), loop));
+        const auto store = must(Store::open(dir.path(), loop, clock));
         const TenantId acme =
             must(write_now(*store, loop, [](Db& db) { return add_world(db).id; }));
         std::vector<TriggerId> accepted;
@@ -169,14 +146,17 @@ TEST_CASE("a full disk is said to be one, and the store heals when there is room
             return result;
         };
         must(accept(10));
-        fill_disk(dir.path() / "filler");
+        disk.fill();
         for (int i = 0; i < 5; ++i)
             CHECK_FAILS(accept(100'000), FailureKind::unavailable, "the store's disk is full");
         CHECK(must(read_now(*store, loop, [](Db& db) { return count(db, "triggers"); })) ==
               static_cast<std::int64_t>(accepted.size()));
 
-        std::filesystem::remove(dir.path() / "filler");
-        must(accept(100'000));
+        disk.make_room();
+        // The disk is asked again a little later.
+        const auto end = clock.steady() + std::chrono::seconds{20};
+        while (!accept(100'000) && clock.steady() < end) {
+        }
         CHECK(must(read_now(*store, loop, [](Db& db) { return count(db, "triggers"); })) ==
               static_cast<std::int64_t>(accepted.size()));
     }
