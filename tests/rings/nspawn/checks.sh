@@ -50,13 +50,14 @@ berth() { guest berth "$@"; }
 property() { guest systemctl show --property="$2" --value "$1"; }
 main_pid() { property "$1.service" MainPID; }
 status_text() { property "$1.service" StatusText; }
-# Of the journal since a mark that mark() made; further words are journalctl's.
-mark() { guest journalctl --sync && guest journalctl -n 0 --show-cursor | sed -n 's/^-- cursor: //p'; }
+# Of the journal since a mark that mark() made; further words are journalctl's. Not by a
+# cursor: with a filter journalctl drops the first entry after it.
+mark() { date +@%s.%6N; }
 journal_since() {
-    local cursor=$1
+    local since=$1
     shift
     guest journalctl --sync
-    guest journalctl --no-pager --output=cat --after-cursor="$cursor" "$@"
+    guest journalctl --no-pager --output=cat --since="$since" "$@"
 }
 journal_says() { contains "$(journal_since "$1" "${@:3}")" "$2"; }
 

@@ -49,6 +49,7 @@ guest_make_root() {
     # Nor to be seen there.
     rm -rf "$guest_folder/root/var/lib/berth" "$guest_folder/root/var/log/journal" \
         "$etc/berth" "$guest_folder/root/usr/sbin/policy-rc.d"
+    rm -f "$guest_folder/root/var/lib/man-db/auto-update" # the index of all its pages: seconds
     ln -s /dev/null "$etc/systemd/system/systemd-timesyncd.service"
     ln -s /dev/null "$etc/systemd/system/apt-daily.timer"
 }
@@ -57,7 +58,7 @@ guest_boot() {
     local deadline=$((SECONDS + 60)) state=''
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --boot --register=no --keep-unit \
         --directory="$guest_folder/root" --machine=berth-ring --private-network --console=pipe \
-        --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self keyctl' \
+        --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self keyctl @memlock' \
         --kill-signal=SIGRTMIN+3 </dev/null >"$guest_folder/console" 2>&1 &
     guest_nspawn=$!
     until [[ -n $guest_leader ]]; do
@@ -75,7 +76,7 @@ guest_boot() {
 }
 
 # Runs a command there, as root.
-guest() { nsenter --target "$guest_leader" --all --wd=/ -- "$@"; }
+guest() { nsenter --target "$guest_leader" --all --wdns=/ -- "$@"; }
 
 guest_failed() {
     echo "the guest did not boot: $1" >&2

@@ -1,7 +1,6 @@
 # A fresh host: one command installs, and runs start.
 # shellcheck shell=bash
 ring=/usr/local/lib/berth-ring
-first_mark=$(mark)
 
 check 'the package installs' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
 check 'it is ready by itself' eventually ready

@@ -14,7 +14,7 @@ for unit in berthd berth-runner berth-launcher berth-egress; do
 done
 
 # Nobody is there: who asks starts it.
-guest systemctl stop berthd.service
-check 'a stopped berthd is started by who asks' berth health
-guest systemctl stop berth-launcher.service berth-egress.service
+guest systemctl --quiet stop berthd.service
+check 'a stopped berthd is started by who asks' eventually berth health
+guest systemctl --quiet stop berth-launcher.service berth-egress.service
 check 'stopped ones are started by the runner' eventually run_once hello/acme

@@ -8,7 +8,7 @@ state_of() { berth run show "$1" --json | sed -n 's/.*"state": *"\([a-z_]*\)".*/
 running() { [[ $(state_of lines/acme) == running ]]; }
 ended() { [[ $(state_of lines/acme) == succeeded ]]; }
 
-berth tenant sync lines/acme >/dev/null
+berth tenant sync lines/acme >/dev/null 2>&1
 check 'a run lives' eventually running
 check 'the same package over itself' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
 check 'every daemon is new' not equal "$(main_pid berthd)" "${pids[berthd]:-0}"
@@ -23,9 +23,9 @@ check 'key and settings are as they were' equal "$before" \
     "$(guest sh -c 'ls -lR --time-style=full-iso /var/lib/berth/keys /etc/berth | sha256sum')"
 check 'and Berth runs' run_once hello/acme
 
-berth tenant sync lines/acme >/dev/null
+berth tenant sync lines/acme >/dev/null 2>&1
 check 'a run lives again' eventually running
-check 'all of Berth stops' guest systemctl stop berth.target
+check 'all of Berth stops' guest systemctl stop berth.target 'berth*'
 check 'nothing of it is left' equal "$(guest sh -c 'ps -eo comm | grep -c "^berth"')" 0
 guest systemctl start berth.target
 check 'and starts' eventually ready
