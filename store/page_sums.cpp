@@ -34,6 +34,21 @@ std::optional<bool> says_sums(const char* head) {
     return head[kReservedAt] == kPageSumBytes;
 }
 
+// Big-endian; 1 stands for 65536.
+std::size_t page_size(const char* head) {
+    const std::size_t said = static_cast<std::size_t>(static_cast<unsigned char>(head[16])) << 8 |
+                             static_cast<unsigned char>(head[17]);
+    return said == 1 ? 65'536 : said;
+}
+
+// The mark itself can be what has changed: page 1 has a sum that fits once it is back.
+bool has_lost_its_mark(std::string page1) {
+    if (page1.size() < 512) return false;
+    page1[kReservedAt] = kPageSumBytes;
+    const std::size_t content = page1.size() - kSumBytes;
+    return word_at(page1.data() + content) == page_sum({page1.data(), content}, 1);
+}
+
 enum class Verdict { good, damaged };
 Verdict look_at(const char* page, std::size_t size, std::uint32_t number) {
     const std::uint64_t kept = word_at(page + size - kSumBytes);
@@ -71,10 +86,17 @@ void learn(SumFile& file, const char* head) {
 }
 
 bool has_sums(SumFile& file) {
+    if (file.knows) return file.has_sums;
+    const auto read = [&](char* into, std::size_t size) {
+        return file.real->pMethods->xRead(file.real, into, static_cast<int>(size), 0) == SQLITE_OK;
+    };
     char head[kHeadBytes];
-    if (!file.knows && file.real->pMethods->xRead(file.real, head, sizeof head, 0) == SQLITE_OK)
-        learn(file, head);
-    return file.knows && file.has_sums;
+    if (!read(head, sizeof head)) return false;
+    learn(file, head);
+    if (!file.knows || file.has_sums) return file.has_sums;
+    std::string page1(page_size(head), '\0');
+    file.has_sums = read(page1.data(), page1.size()) && has_lost_its_mark(std::move(page1));
+    return file.has_sums;
 }
 
 int close_file(sqlite3_file* file) noexcept {
@@ -253,14 +275,13 @@ PageCheck check_pages(const std::filesystem::path& path, std::uint32_t first, st
     const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
     char head[kHeadBytes];
     if (!file || ::pread(file.get(), head, sizeof head, 0) != sizeof head) return check;
-    check.has_sums = says_sums(head).value_or(false);
-    if (!check.has_sums) return check;
-    // Big-endian; 1 stands for 65536.
-    const std::size_t said = static_cast<std::size_t>(static_cast<unsigned char>(head[16])) << 8 |
-                             static_cast<unsigned char>(head[17]);
-    const std::size_t size = said == 1 ? 65'536 : said;
+    const std::size_t size = page_size(head);
     if (size < 512) return check;
     std::string page(size, '\0');
+    check.has_sums = says_sums(head).value_or(false) ||
+                     (::pread(file.get(), page.data(), size, 0) == static_cast<ssize_t>(size) &&
+                      has_lost_its_mark(page));
+    if (!check.has_sums) return check;
     constexpr int kLooks = 5;  // it may be written at this moment
     for (std::uint32_t number = first; number - first < most; ++number) {
         const auto offset = static_cast<off_t>(number - 1) * static_cast<off_t>(size);
