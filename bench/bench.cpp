@@ -30,6 +30,10 @@ void Samples::add(Steady::duration time) {
     micros_.push_back(std::chrono::duration<double, std::micro>{time}.count());
 }
 
+void Samples::add(const Samples& others) {
+    micros_.insert(micros_.end(), others.micros_.begin(), others.micros_.end());
+}
+
 double Samples::percentile(double p) const {
     if (micros_.empty()) return 0;
     auto sorted = micros_;

@@ -16,6 +16,7 @@ using Steady = std::chrono::steady_clock;
 class Samples {
 public:
     void add(Steady::duration time);
+    void add(const Samples& others);
     double percentile(double p) const;  // 0.5 is the median; 0 when there are none
     std::size_t size() const { return micros_.size(); }
 

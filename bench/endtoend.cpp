@@ -1,0 +1,147 @@
+#include "bench/endtoend.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+
+namespace berth::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+constexpr auto kPatience = 60s;
+constexpr auto kAskAgain = 500us;  // there is no event of a run's end before its id is known
+
+std::string must(Client& client, std::string_view method, const std::string& target) {
+    const auto response = client.request(method, target);
+    if (!response) throw std::runtime_error{response.error().message};
+    if (!response->ok())
+        throw std::runtime_error{
+            fmt::format("{}: {} {}", target, response->status, response->body)};
+    return response->body;
+}
+
+std::string send_trigger(Client& client, std::int64_t tenant) {
+    const auto answer =
+        must(client, "POST", fmt::format("/v2/tenants/{}/sync?mode=normal", tenant));
+    return json::parse(answer)["trigger_id"];
+}
+
+// The id of the trigger's run, when that has succeeded.
+std::int64_t await_run(Client& client, const std::string& trigger, Steady::duration first_wait) {
+    const auto target = fmt::format("/v2/runs/triggers/{}/status", trigger);
+    const auto deadline = Steady::now() + kPatience;
+    std::this_thread::sleep_for(first_wait);
+    for (;;) {
+        const auto response = client.request("GET", target);
+        if (!response) throw std::runtime_error{response.error().message};
+        if (response->ok()) {
+            const json status = json::parse(response->body);
+            const std::string state = status["state"];
+            if (state == "succeeded") return status["run_id"];
+            if (state.starts_with("failed"))
+                throw std::runtime_error{fmt::format("a run of the benchmark is {}", state)};
+        }
+        if (Steady::now() > deadline) throw std::runtime_error{"a run did not end"};
+        std::this_thread::sleep_for(kAskAgain);
+    }
+}
+
+Steady::duration since(Time begin, const json& date) {
+    return parse_rfc3339(date.get<std::string>()).value() - begin;
+}
+
+}  // namespace
+
+EndToEnd::EndToEnd(int tenants, int in_flight)
+    : daemons_{fmt::format("max_runs = {}\nslots = {}\n", in_flight, 4 * in_flight)} {
+    started_in_ = daemons_.start();
+    integration_ = daemons_.install("bench", programs() / "first_line", "./program");
+    for (int i = 0; i < tenants; ++i)
+        tenants_.push_back(daemons_.add_tenant(integration_, fmt::format("tenant-{}", i)));
+}
+
+OneRun EndToEnd::run_once() {
+    const Time wall = SystemClock{}.now();
+    const auto begin = Steady::now();
+    const auto trigger = send_trigger(client_, tenants_.front());
+    OneRun times{.accepted = Steady::now() - begin};
+    const auto id = await_run(client_, trigger, 3ms);
+    const json run = json::parse(must(client_, "GET", fmt::format("/v2/runs/{}", id)));
+    const auto printed = to_number<std::int64_t>(trim(run["std_out"].get<std::string>()));
+    if (!printed) throw std::runtime_error{"the script did not print when it began"};
+    times.first_byte = std::chrono::nanoseconds{*printed} - begin.time_since_epoch();
+    times.ended = since(wall, run["completed_date"]);
+    for (const json& event :
+         json::parse(must(client_, "GET", fmt::format("/v2/runs/{}/events", id))))
+        times.states.emplace_back(event["state"], since(wall, event["date"]));
+    return times;
+}
+
+void EndToEnd::run_of_client(std::int64_t tenant, int count) const {
+    Client client{daemons_.socket()};
+    Steady::duration usual = 3ms;  // asked much earlier it would only be slowed down
+    for (int i = 0; i < count; ++i) {
+        const auto trigger = send_trigger(client, tenant);
+        const auto begin = Steady::now();
+        (void)await_run(client, trigger, usual * 4 / 5);
+        usual = std::min<Steady::duration>((usual * 7 + (Steady::now() - begin)) / 8, 100ms);
+    }
+}
+
+Sustained EndToEnd::sustained(int count, Steady::duration took, double cpu_before) const {
+    return {count / std::chrono::duration<double>{took}.count(),
+            (daemons_.cpu_ms() - cpu_before) / count};
+}
+
+Sustained EndToEnd::sustain(int clients, int count) {
+    const int each = std::max(count / clients, 1);
+    const double cpu = daemons_.cpu_ms();
+    std::mutex lock;
+    std::string trouble;
+    const auto begin = Steady::now();
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < clients; ++i)
+            threads.emplace_back([&, tenant = tenants_.at(static_cast<std::size_t>(i))] {
+                try {
+                    run_of_client(tenant, each);
+                } catch (const std::exception& failure) {
+                    const std::lock_guard guard{lock};
+                    trouble = failure.what();
+                }
+            });
+    }
+    if (!trouble.empty()) throw std::runtime_error{trouble};
+    return sustained(each * clients, Steady::now() - begin, cpu);
+}
+
+Sustained EndToEnd::work_off(int count) {
+    const auto integration = fmt::format("/v2/integrations/{}", integration_);
+    daemons_.must("PATCH", integration, R"({"paused":true})");
+    std::vector<std::string> triggers;
+    for (int i = 0; i < count; ++i)
+        triggers.push_back(send_trigger(client_, tenants_.at(static_cast<std::size_t>(i))));
+    const double cpu = daemons_.cpu_ms();
+    const Time begin = SystemClock{}.now();
+    daemons_.must("PATCH", integration, R"({"paused":false})");
+    // The last of the fair order ends last, but for a few.
+    Steady::duration took{};
+    for (auto trigger = triggers.rbegin(); trigger != triggers.rend(); ++trigger) {
+        const auto id = await_run(client_, *trigger, trigger == triggers.rbegin() ? 100ms : 0ms);
+        const json run = json::parse(must(client_, "GET", fmt::format("/v2/runs/{}", id)));
+        took = std::max(took, since(begin, run["completed_date"]));
+        if (trigger - triggers.rbegin() > 16) break;
+    }
+    return sustained(count, took, cpu);
+}
+
+}  // namespace berth::bench
