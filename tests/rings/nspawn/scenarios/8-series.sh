@@ -1,0 +1,50 @@
+# Restarts and upgrades of berthd and berth-runner, in turn, under live runs that print: no
+# run ends by it, none is run twice, no byte of a log is lost. BERTH_UPGRADES of them (5)
+# with BERTH_UPGRADE_RUNS runs (10) that print 1 MB/s in all.
+# shellcheck shell=bash
+
+upgrades=${BERTH_UPGRADES:-5} live=${BERTH_UPGRADE_RUNS:-10}
+seconds=$((upgrades * 3 + 8))
+guest sh -ec "printf 'max_runs = $((live + 4))\nslots = $((live * 2 + 20))\n' >>/etc/berth/berth.conf
+    systemctl restart berth-launcher berthd"
+check 'ready with room for them all' eventually ready
+guest sh -ec "cp -r $ring/integrations/flood /root/
+    sed -i 's,^run:.*,run: python3 main.py $seconds $((1000000 / live)),' /root/flood/PANDIUM.yaml
+    berth integration create flood
+    berth release create flood /root/flood --default
+    for i in \$(seq $live); do berth tenant create t\$i --integration flood; done" >/dev/null
+guest sh -ec "for i in \$(seq $live); do berth tenant sync flood/t\$i; done" >/dev/null 2>&1
+in_state() { [[ $(berth run list --integration flood --state "$1" --limit 500 --json | grep -o '"attempt"' | wc -l) -eq $2 ]]; }
+check "$live runs live" eventually in_state running "$live"
+
+restarted=0
+for ((i = 0; i < upgrades; ++i)); do
+    case $((i % 5)) in
+        0) guest systemctl restart berthd ;;
+        1) guest systemctl restart berth-runner ;;
+        2) guest systemctl restart berthd berth-runner ;;
+        3) guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb >/dev/null 2>&1 ;;
+        4) guest systemctl restart berth-runner berth-launcher berthd ;;
+    esac && restarted=$((restarted + 1))
+    eventually ready || break
+    in_state running "$live" || break
+done
+check "$upgrades restarts, and every run lived through each" equal "$restarted $i" "$upgrades $upgrades"
+all_over() { in_state running 0; }
+deadline_of_runs=$((SECONDS + seconds + 30))
+until all_over || ((SECONDS > deadline_of_runs)); do sleep 0.2; done
+check 'every run has succeeded' in_state succeeded "$live"
+whole_logs() {
+    guest sh -c "for i in \$(seq $live); do
+        berth log flood/t\$i --stream stderr --raw | awk -v tenant=t\$i '
+            \$1 + 0 != NR || length(\$0) != 99 { print tenant \": line \" NR \" is \" \$1; exit 1 }
+            END { bytes = NR * 100; print tenant, bytes }'
+    done" >"$guest_folder/logs" || true
+    grep ':' "$guest_folder/logs" | head -n 5
+    not grep -q ':' "$guest_folder/logs" && [[ $(wc -l <"$guest_folder/logs") -eq $live ]]
+}
+check 'each log is whole: every line once, in order' whole_logs
+printf '        %s bytes printed by %d runs through %d restarts\n' \
+    "$(awk '{ sum += $2 } END { print sum }' "$guest_folder/logs")" "$live" "$restarted"
+guest sh -c 'sed -i "/^max_runs = .*/d; /^slots = .*/d" /etc/berth/berth.conf; systemctl restart berth-launcher berthd'
+check 'ready as before' eventually ready

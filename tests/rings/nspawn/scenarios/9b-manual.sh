@@ -1,0 +1,19 @@
+# The administrator's manual: each of its blocks of commands, in order, on a fresh host.
+# shellcheck shell=bash
+
+guest mkdir -p /root/manual
+guest cp $ring/berth.deb /root/manual/berth_0_amd64.deb
+manual_block() { # FILE NUMBER: the n-th block of commands
+    awk -v wanted="$2" '/^```sh$/ { inside = ++number == wanted; next } /^```$/ { inside = 0 } inside' "$1"
+}
+for page in "$source"/docs/manual/[0-9]*.md; do
+    blocks=$(grep -c '^```sh$' "$page" || true)
+    for ((block = 1; block <= blocks; ++block)); do
+        commands=$(manual_block "$page" "$block")
+        check "$(basename "$page" .md): $(head -n 1 <<<"$commands" | cut -c1-60)" \
+            guest env DEBIAN_FRONTEND=noninteractive timeout 60 bash -ec "cd /root/manual; $commands"
+        [[ $(basename "$page")-$block != 1-install.md-1 ]] || check 'ready' eventually ready
+    done
+    check 'ready after it' eventually ready
+done
+guest env DEBIAN_FRONTEND=noninteractive dpkg --purge berth >/dev/null 2>&1
