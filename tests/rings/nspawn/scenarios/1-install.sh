@@ -54,6 +54,15 @@ check 'no daemon was started twice on the way' equal \
 for page in 'berth 1' 'berth.conf 5' 'berth.sockets 7' 'berthd 8' 'berth-runner 8' 'berth-launcher 8' 'berth-egress 8'; do
     check "there is a manual page $page" guest test -s "/usr/share/man/man${page#* }/${page% *}.${page#* }.gz"
 done
+# The manual page names what the program has.
+subjects_without_words() {
+    local page subject
+    page=$(guest zcat /usr/share/man/man1/berth.1.gz)
+    for subject in $(berth --help | awk '/^[A-Z][a-z]*:/ { on = $1 == "Subcommands:" } on && /^  [a-z]/ { print $1 }'); do
+        grep -qxF "\\fB$subject\\fR" <<<"$page" || echo "$subject"
+    done
+}
+check 'berth(1) has every subject of the program' equal "$(subjects_without_words)" ''
 # shellcheck disable=SC2016
 check 'bash completes the commands' equal "$(guest bash -c '. /usr/share/bash-completion/completions/berth
     COMP_WORDS=(berth tenant sy) COMP_CWORD=2; _berth; echo "${COMPREPLY[@]}"')" sync
