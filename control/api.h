@@ -17,6 +17,7 @@
 #include "base/secret.h"
 #include "control/metrics.h"
 #include "model/forms.h"
+#include "model/rerun.h"
 #include "model/schedule_forms.h"
 #include "model/values.h"
 
@@ -105,6 +106,7 @@ struct ScheduleInput {
 struct PolicyInput {
     ScheduleInput schedule;
     std::optional<std::vector<std::string>> allowed;
+    std::optional<std::chrono::seconds> shortest;
     std::optional<std::int64_t> most_running, most_waiting, starts_per_minute;
     std::optional<std::int64_t> tenant_starts_per_minute, retries;
     std::optional<std::chrono::seconds> retry_first, retry_longest;
@@ -179,6 +181,8 @@ public:
     virtual void sync(Caller who, TenantId id, SyncInput input, Done<TriggerId>) = 0;
     virtual void sync_user(Caller who, IntegrationId id, std::string user_name, SyncInput input,
                            Done<TriggerId>) = 0;
+    // Asks for a run of the past once more; `wish.triggers_of` is not looked at.
+    virtual void rerun(Caller who, Rerun wish, std::string idempotency_key, Done<TriggerId>) = 0;
     virtual void trigger_status(TriggerId id, Done<TriggerStatus>) = 0;
 
     virtual void get_schedule(TenantId id, Done<TenantSchedule>) = 0;

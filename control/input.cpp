@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "model/limits.h"
+
 namespace berth {
 namespace {
 
@@ -70,6 +72,14 @@ Result<Json> read_json_object(const Request& request, EmptyBody empty) {
         return fail_at(FailureKind::unprocessable, "body", "the body must be a JSON object, not {}",
                        json->type_name());
     return json;
+}
+
+Result<std::string> read_idempotency_key(const Request& request) {
+    std::string key{request.headers.find("idempotency-key").value_or("")};
+    if (key.size() > limits::kLongNameBytes)
+        return fail_at(FailureKind::unprocessable, "header.idempotency-key",
+                       "the Idempotency-Key header has at most {} bytes", limits::kLongNameBytes);
+    return key;
 }
 
 }  // namespace berth

@@ -23,4 +23,7 @@ enum class EmptyBody { refused, allowed };  // allowed: read as {}
 // then (Route::content_type).
 Result<Json> read_json_object(const Request& request, EmptyBody empty = EmptyBody::refused);
 
+// Empty when none is given.
+Result<std::string> read_idempotency_key(const Request& request);
+
 }  // namespace berth

@@ -2,7 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "control/answer.h"
+#include "control/fields.h"
 #include "control/routes.h"
+#include "model/limits.h"
 
 namespace berth {
 namespace {
@@ -40,6 +42,57 @@ void list_connections(Api& api, const Request& request, Reply reply) {
     auto page = read_page(request, {"id", "date", "port", "sent_bytes", "received_bytes"});
     if (!page) return reply.failed(page.error());
     api.run_connections(*id, *page, answer_forms<RunConnection>(std::move(reply)));
+}
+
+std::optional<GivenFrom> parse_kept(std::string_view word) {
+    const auto from = parse_given_from(word);
+    return from == GivenFrom::custom ? std::nullopt : from;
+}
+
+// What is given itself, or the word for where it comes from; `original` if neither is.
+GivenFrom from(const std::optional<std::string>& given, const std::optional<GivenFrom>& word) {
+    return given ? GivenFrom::custom : word.value_or(GivenFrom::original);
+}
+
+Result<Rerun> read_rerun(const Json& body, RunId origin) {
+    constexpr const char* kWords = "original, current";
+    Fields fields{body};
+    const auto configs = fields.object("configs");
+    const auto configs_from = fields.word("configs_from", parse_kept, kWords);
+    const auto state = fields.text("state", limits::kStateBytes);
+    const auto state_from = fields.word("state_from", parse_kept, kWords);
+    const auto release_from = fields.word("release_from", parse_kept, kWords);
+    Rerun wish;
+    wish.origin = origin;
+    wish.keeps_state = fields.boolean("keeps_state").value_or(false);
+    if (auto good = fields.finish(); !good) return pass_on(good);
+    if (configs && configs_from)
+        return fail_at(FailureKind::unprocessable, "body.configs_from",
+                       "give 'configs' or 'configs_from', not both");
+    if (state && state_from)
+        return fail_at(FailureKind::unprocessable, "body.state_from",
+                       "give 'state' or 'state_from', not both");
+    wish.configs_from = from(configs, configs_from);
+    wish.configs = configs.value_or("{}");
+    wish.state_from = from(state, state_from);
+    wish.state = state.value_or("");
+    wish.release_from = release_from.value_or(GivenFrom::original);
+    return wish;
+}
+
+void rerun(Api& api, const Request& request, Reply reply) {
+    auto id = request.id<RunId>("run_id");
+    if (!id) return reply.failed(id.error());
+    auto body = read_json_object(request, EmptyBody::allowed);
+    if (!body) return reply.failed(body.error());
+    auto wish = read_rerun(*body, *id);
+    if (!wish) return reply.failed(wish.error());
+    auto key = read_idempotency_key(request);
+    if (!key) return reply.failed(key.error());
+    api.rerun(caller(request), std::move(*wish), std::move(*key),
+              answer<TriggerId>(std::move(reply), 202, [](const TriggerId& trigger) {
+                  return Json{{"trigger_id", trigger.str()}};
+              }));
 }
 
 void trigger_status(Api& api, const Request& request, Reply reply) {
@@ -86,6 +139,8 @@ void add_run_routes(Router& router, Api& api) {
              if (!id) return reply.failed(id.error());
              api.cancel_run(caller(request), *id, answer_form<RunView>(std::move(reply), 202));
          }},
+        {Method::post, one + "/rerun", Role::administrator, "ask for a run once more",
+         [&api](Request request, Reply reply) { rerun(api, request, std::move(reply)); }},
         {Method::get, "/v2/runs/triggers/{trigger_id}/status", Role::administrator,
          "show what became of a trigger",
          [&api](Request request, Reply reply) { trigger_status(api, request, std::move(reply)); }},

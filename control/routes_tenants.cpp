@@ -49,10 +49,9 @@ Result<SyncInput> read_sync(const Request& request) {
     if (!body) return pass_on(body);
     input.payload = to_text(*body);
     input.body = request.body;
-    input.idempotency_key = request.headers.find("idempotency-key").value_or("");
-    if (input.idempotency_key.size() > limits::kLongNameBytes)
-        return fail_at(FailureKind::unprocessable, "header.idempotency-key",
-                       "the Idempotency-Key header has at most {} bytes", limits::kLongNameBytes);
+    auto key = read_idempotency_key(request);
+    if (!key) return pass_on(key);
+    input.idempotency_key = std::move(*key);
     return input;
 }
 

@@ -71,6 +71,7 @@ public:
     void sync(Caller who, TenantId id, SyncInput input, Done<TriggerId>) override;
     void sync_user(Caller who, IntegrationId id, std::string user_name, SyncInput input,
                    Done<TriggerId>) override;
+    void rerun(Caller who, Rerun wish, std::string idempotency_key, Done<TriggerId>) override;
     void trigger_status(TriggerId id, Done<TriggerStatus>) override;
 
     void get_schedule(TenantId id, Done<TenantSchedule>) override;

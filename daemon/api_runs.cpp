@@ -28,8 +28,8 @@ void ApiImpl::accept(std::function<Result<Tenant>(Db&)> find, SyncInput input,
     trigger.idempotency_key = std::move(input.idempotency_key);
     trigger.created = parts_.clock.now();
     parts_.store.write(
-        [find = std::move(find),
-         trigger = std::move(trigger)](Db& db) mutable -> Result<TriggerId> {
+        [find = std::move(find), trigger = std::move(trigger),
+         caps = parts_.config.waiting](Db& db) mutable -> Result<TriggerId> {
             auto tenant = find(db);
             if (!tenant) return pass_on(tenant);
             auto integration = berth::get_integration(db, tenant->integration_id);
@@ -43,7 +43,7 @@ void ApiImpl::accept(std::function<Result<Tenant>(Db&)> find, SyncInput input,
                 return fail(FailureKind::unprocessable, "tenant '{}' cannot run: {}", tenant->name,
                             release.error().message);
             trigger.tenant_id = tenant->id;
-            auto accepted = accept_trigger(db, trigger);
+            auto accepted = accept_trigger(db, trigger, caps);
             if (!accepted) return pass_on(accepted);
             return accepted->id;
         },

@@ -8,6 +8,7 @@
 #include "model/limits.h"
 #include "scheduler/retry.h"
 #include "source/config_schema.h"
+#include "store/cancels.h"
 #include "store/integrations.h"
 #include "store/releases.h"
 #include "store/schedules.h"
@@ -33,7 +34,8 @@ std::ptrdiff_t times_started(Db& db, RunId id) {
 
 // The next attempt of a failed run, later, if its integration wants retries.
 std::optional<Result<RunView>> try_again(Db& db, const Run& run, RunState ended,
-                                         const std::string& why, Time now) {
+                                         const std::string& why, const std::optional<Usage>& usage,
+                                         Time now) {
     const IntegrationPolicy policy = get_policy(db, run.integration_id);
     const RetryRule rule{policy.retries, policy.retry_first, policy.retry_longest};
     if (rule.retries == 0 || !may_become(run.state, RunState::queued)) return {};
@@ -43,8 +45,10 @@ std::optional<Result<RunView>> try_again(Db& db, const Run& run, RunState ended,
     const auto delay = retry_after(rule, ended, times_started(db, run.id), dice);
     if (!delay) return {};
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*delay).count();
+    RunEnd end;
+    end.usage = usage;
     auto moved = move_run(db, run.id, run.attempt, RunState::queued,
-                          fmt::format("{}; trying again in {} s", why, seconds), now);
+                          fmt::format("{}; trying again in {} s", why, seconds), now, end);
     if (!moved) return Result<RunView>{pass_on(moved)};
     put_off(db, run.id, now, now + *delay);
     return view_run(db, run.id);
@@ -104,11 +108,17 @@ Result<RunView> write_end(Db& db, const Run& run, const Outcome& outcome, RunEnd
     auto release = get_release(db, run.release_id);
     if (!release) return pass_on(release);
 
+    const bool unwanted = cancel_requested(db, run.id).has_value();
+    if (unwanted && std::holds_alternative<Lost>(outcome))
+        return write_end(db, run, Cancelled{}, std::move(end), now);
     const bool again = std::holds_alternative<Lost>(outcome) &&
                        integration->on_lost == OnLost::retry &&
                        times_started(db, run.id) < limits::kMaxAttempts;
     if (again) {
-        auto moved = move_run(db, run.id, run.attempt, RunState::queued, describe(outcome), now);
+        RunEnd used;
+        used.usage = end.usage;
+        auto moved =
+            move_run(db, run.id, run.attempt, RunState::queued, describe(outcome), now, used);
         if (!moved) return pass_on(moved);
         return view_run(db, run.id);
     }
@@ -117,12 +127,16 @@ Result<RunView> write_end(Db& db, const Run& run, const Outcome& outcome, RunEnd
     Printed printed;
     Outcome judged =
         judge(outcome, run.mode, end.std_out.value_or(""), release->metadata_schema, printed);
+    if (!run.keeps_state) printed = {};
     if (!printed.metadata_patch.empty()) {
         auto merged = merge_metadata(db, by, run.tenant_id, printed.metadata_patch);
         if (!merged) judged = MetadataInvalid{merged.error().message};  // grown past its limit
     }
     const RunState state = end_state(judged);
-    if (auto next = try_again(db, run, state, describe(judged), now)) return std::move(*next);
+    if (!unwanted) {
+        if (auto next = try_again(db, run, state, describe(judged), end.usage, now))
+            return std::move(*next);
+    }
     // The store could not be told when it began to run, but it has.
     if (run.state == RunState::starting && !may_become(run.state, state)) {
         auto ran = move_run(db, run.id, run.attempt, RunState::running, "noted at its end", now);

@@ -11,6 +11,7 @@
 #include "scheduler/pick.h"
 #include "store/integrations.h"
 #include "store/releases.h"
+#include "store/reruns.h"
 #include "store/runs.h"
 #include "store/schedules.h"
 #include "store/shares.h"
@@ -22,19 +23,28 @@ namespace {
 
 using namespace std::chrono_literals;
 
+Result<Release> release_of(Db& db, RunId id) {
+    auto run = get_run(db, id);
+    if (!run) return pass_on(run);
+    return get_release(db, run->release_id);
+}
+
 // The tenant's next run, moved to `preparing`.
 Result<Run> begin(Db& db, TenantId id, Time now) {
     auto tenant = get_tenant(db, id);
     if (!tenant) return pass_on(tenant);
     auto integration = get_integration(db, tenant->integration_id);
     if (!integration) return pass_on(integration);
-    auto release = release_for(db, *tenant, *integration);
-    if (!release) return pass_on(release);
     const auto bundle =
         next_bundle(bundle_candidates(db, id, static_cast<std::int64_t>(limits::kTriggersPerRun)));
     if (!bundle)
         return fail(FailureKind::conflict, "tenant '{}' has nothing waiting", tenant->name);
-    auto run = begin_run(db, id, release->id, bundle->mode, bundle->triggers, now);
+    const auto rerun = bundle->rerun ? rerun_of(db, bundle->triggers.front()) : std::nullopt;
+    auto release = rerun && rerun->release_from == GivenFrom::original
+                       ? release_of(db, rerun->origin)
+                       : release_for(db, *tenant, *integration);
+    if (!release) return pass_on(release);
+    auto run = begin_run(db, id, release->id, bundle->mode, bundle->triggers, now, rerun);
     if (!run) return pass_on(run);
     return move_run(db, run->id, run->attempt, RunState::preparing, "", now);
 }

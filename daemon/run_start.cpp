@@ -10,6 +10,7 @@
 #include "source/runtime.h"
 #include "store/integrations.h"
 #include "store/releases.h"
+#include "store/reruns.h"
 #include "store/runs.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
@@ -73,6 +74,38 @@ Result<std::vector<std::string>> set_network_and_grants(ipc::Start& start,
     return words;
 }
 
+// Puts what the rerun asks for in the place of what any run would be given now.
+Result<void> choose_given(Db& db, const Rerun& rerun, Given& given) {
+    Given original;
+    if (rerun.configs_from == GivenFrom::original || rerun.state_from == GivenFrom::original) {
+        auto kept = get_given(db, rerun.origin);
+        if (!kept) return pass_on(kept);
+        original = std::move(*kept);
+    }
+    switch (rerun.configs_from) {
+        case GivenFrom::original: given.configs = original.configs; break;
+        case GivenFrom::current: break;
+        case GivenFrom::custom: given.configs = rerun.configs; break;
+    }
+    switch (rerun.state_from) {
+        case GivenFrom::original:
+            // A release that had no metadata then may have some now.
+            if (given.metadata && original.metadata) given.metadata = original.metadata;
+            given.last_run = original.last_run;
+            given.last_successful_run = original.last_successful_run;
+            break;
+        case GivenFrom::current: break;
+        case GivenFrom::custom:
+            for (auto* last : {&given.last_run, &given.last_successful_run}) {
+                if (!*last && rerun.state.empty()) continue;
+                if (!*last) last->emplace().state = RunState::succeeded;
+                (*last)->std_out = rerun.state;
+            }
+            break;
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<RunMaterial> gather(Db& db, RunId id, Time now) {
@@ -90,10 +123,15 @@ Result<RunMaterial> gather(Db& db, RunId id, Time now) {
     auto secrets = secrets_for_run(db, By{"berthd", now}, id);
     if (!secrets) return pass_on(secrets);
 
-    material.triggers = triggers_of_run(db, id);
-    material.last_run = last_run(db, run->tenant_id, id);
-    material.last_successful_run = last_successful_run(db, run->tenant_id, id);
-    material.metadata = std::move(metadata->data);
+    const auto rerun = rerun_of(db, id);
+    material.triggers = triggers_of_run(db, rerun ? rerun->triggers_of : id);
+    material.given.configs = tenant->configs;
+    if (!release->metadata_schema.empty()) material.given.metadata = std::move(metadata->data);
+    material.given.last_run = last_run(db, run->tenant_id, id);
+    material.given.last_successful_run = last_successful_run(db, run->tenant_id, id);
+    if (rerun)
+        if (auto chosen = choose_given(db, *rerun, material.given); !chosen) return pass_on(chosen);
+    keep_given(db, *run, material.given);
     for (const RunSecret& secret : *secrets) {
         const bool have = std::ranges::any_of(
             material.data_keys, [&](const DataKeyRow& key) { return key.scope == secret.scope; });
@@ -116,14 +154,14 @@ Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings&
     input.tenant = material.tenant;
     input.run = material.run;
     input.triggers = material.triggers;
-    input.last_run = material.last_run;
-    input.last_successful_run = material.last_successful_run;
+    input.last_run = material.given.last_run;
+    input.last_successful_run = material.given.last_successful_run;
+    input.metadata = material.given.metadata;
     input.environment = settings.environment;
     const auto schema = material.release.config_schema.empty()
                             ? Json::object()
                             : Json::parse(material.release.config_schema);
-    input.configs = to_text(with_defaults(schema, Json::parse(material.tenant.configs)));
-    if (!material.release.metadata_schema.empty()) input.metadata = material.metadata;
+    input.configs = to_text(with_defaults(schema, Json::parse(material.given.configs)));
     for (const RunSecret& secret : material.secrets)
         input.secrets.push_back({secret.connector_name, secret.field});
     auto env = make_run_env(input);

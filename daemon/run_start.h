@@ -10,6 +10,7 @@
 #include "model/values.h"
 #include "sandbox/ipc/messages.h"
 #include "store/db.h"
+#include "store/given.h"
 #include "store/keys.h"
 #include "store/secrets.h"
 
@@ -21,14 +22,12 @@ struct RunMaterial {
     Tenant tenant;
     Release release;
     std::vector<Trigger> triggers;
-    std::optional<Run> last_run;
-    std::optional<Run> last_successful_run;
-    std::string metadata;  // JSON object
+    Given given;
     std::vector<RunSecret> secrets;
     std::vector<DataKeyRow> data_keys;  // of the scopes of `secrets`
 };
 
-// Reads it, and writes the `secret.use` audit row. Thread: store.
+// Reads it, keeps what the run is given, and writes the `secret.use` audit row. Thread: store.
 Result<RunMaterial> gather(Db& db, RunId run, Time now);
 
 // What the configuration has a say in.

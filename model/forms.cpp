@@ -162,6 +162,8 @@ Json to_form(const RunView& view) {
         {"reason", or_null(r.reason)},
         {"attempt", r.attempt},
         {"std_out", or_null(r.std_out)},
+        {"rerun_of", reference(r.rerun_of)},
+        {"keeps_state", r.keeps_state},
         {"grants", stored(r.grants, Json::array())},
         {"warm", r.warm},
         {"refused_syscalls", r.refused_syscalls},
@@ -173,7 +175,14 @@ Json to_form(const RunView& view) {
           {"memory_peak_bytes", r.usage.memory_peak_bytes},
           {"io_read_bytes", r.usage.io_read_bytes},
           {"io_write_bytes", r.usage.io_write_bytes},
-          {"log_bytes", r.usage.log_bytes}}},
+          {"log_bytes", r.usage.log_bytes},
+          {"sent_bytes", r.usage.sent_bytes},
+          {"received_bytes", r.usage.received_bytes}}},
+        {"times",
+         {{"queued_ms", r.times.queued.count() / 1000},
+          {"preparing_ms", r.times.preparing.count() / 1000},
+          {"starting_ms", r.times.starting.count() / 1000},
+          {"running_ms", r.times.running.count() / 1000}}},
     };
 }
 

@@ -151,6 +151,7 @@ struct WaitingTrigger {
     TriggerSource source = TriggerSource::api;
     RunMode mode = RunMode::normal;
     std::uint64_t body_bytes = 0;
+    bool rerun = false;  // it makes a run of its own
 };
 
 // What a run used, on its record.
@@ -162,6 +163,17 @@ struct Usage {
     std::uint64_t io_read_bytes = 0;      // likewise
     std::uint64_t io_write_bytes = 0;
     std::uint64_t log_bytes = 0;
+    std::uint64_t sent_bytes = 0;  // through berth-egress
+    std::uint64_t received_bytes = 0;
+};
+
+// How long a run was in each state before its final one, over all its attempts.
+struct StateTimes {
+    std::chrono::microseconds queued{0};  // retries wait in it, too
+    std::chrono::microseconds preparing{0};
+    std::chrono::microseconds starting{0};
+    std::chrono::microseconds running{0};
+    std::optional<Time> since;  // its present state; nothing: not known
 };
 
 struct Run {
@@ -178,7 +190,10 @@ struct Run {
     bool warm = false;                          // it began in a parked sandbox
     std::vector<std::string> refused_syscalls;  // by name, the first different ones
     bool tree_empty = false;  // the kernel confirmed that no process of it was left
-    Usage usage;
+    Usage usage;              // of all its attempts; the peaks are the highest
+    StateTimes times;
+    std::optional<RunId> rerun_of;  // it repeats this one
+    bool keeps_state = true;        // false: later runs are told nothing of it
     Time created{};
     std::optional<Time> started;
     std::optional<Time> completed;

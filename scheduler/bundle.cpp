@@ -10,6 +10,8 @@ std::optional<Bundle> next_bundle(std::span<const WaitingTrigger> waiting) {
     if (waiting.empty()) return {};
     const auto is_cron = [](const WaitingTrigger& t) { return t.source == TriggerSource::cron; };
     const bool crons = std::ranges::any_of(waiting, is_cron);
+    if (!crons && waiting.front().rerun)
+        return Bundle{waiting.front().mode, {waiting.front().id}, /*rerun=*/true};
     const bool inits = !crons && waiting.front().mode == RunMode::init;
 
     Bundle bundle;
@@ -17,6 +19,7 @@ std::optional<Bundle> next_bundle(std::span<const WaitingTrigger> waiting) {
     std::uint64_t body_bytes = 0;  // they become files in the sandbox
     for (const WaitingTrigger& trigger : waiting) {
         if (is_cron(trigger) != crons) continue;
+        if (trigger.rerun) continue;
         if (!crons && (trigger.mode == RunMode::init) != inits) continue;
         body_bytes += trigger.body_bytes;
         const bool full = bundle.triggers.size() == limits::kTriggersPerRun ||

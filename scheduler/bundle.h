@@ -13,12 +13,13 @@ namespace berth {
 struct Bundle {
     RunMode mode = RunMode::normal;
     std::vector<TriggerId> triggers;
+    bool rerun = false;
     bool operator==(const Bundle&) const = default;
 };
 
 // `waiting` in the order they were accepted. Crons go first and only with crons.
-// Of the rest the oldest decides: an init run takes only inits, any other run
-// takes all that are not init. Nothing when nothing waits. At most
+// Of the rest the oldest decides: a rerun goes alone, an init run takes only inits,
+// any other run takes all that are neither. Nothing when nothing waits. At most
 // limits::kTriggersPerRun and limits::kTriggerFilesBytes; the rest waits for the run after.
 std::optional<Bundle> next_bundle(std::span<const WaitingTrigger> waiting);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "model/limits.h"
+#include "store/given.h"
 #include "store/sql.h"
 
 namespace berth {
@@ -23,13 +24,38 @@ ExpiredRun read_expired(const Row& row) {
     return run;
 }
 
-// The runs of which the tenant's next one is told.
-constexpr std::string_view kIsLast =
+// The runs of which the tenant's next one is told, and those that have reruns.
+constexpr std::string_view kIsNeeded =
     "select 1 from runs where id = $1 and (completed is null"
     " or id = (select max(id) from runs as other where other.tenant_id = runs.tenant_id"
-    "  and other.completed is not null)"
+    "  and other.completed is not null and other.keeps_state = 1)"
     " or id = (select max(id) from runs as other where other.tenant_id = runs.tenant_id"
-    "  and other.state = 'succeeded'))";
+    "  and other.state = 'succeeded' and other.keeps_state = 1)"
+    " or exists (select 1 from reruns where origin_id = runs.id)"
+    " or exists (select 1 from reruns where triggers_of = runs.id))";
+
+// A run's triggers, the oldest first, until `room` bytes of payloads are gone. When there
+// are more, at least one stays, so that the run is a whole one still.
+struct Payloads {
+    std::int64_t rows = 0;
+    std::int64_t bytes = 0;
+    bool more = false;
+};
+Payloads remove_payloads(Db& db, RunId run, std::int64_t room) {
+    Payloads removed;
+    for (const Row& row : db.query("select id, length(body) + length(payload) from triggers"
+                                   " where run_id = $1 order by seq",
+                                   {run})) {
+        if (removed.bytes >= room) {
+            removed.more = true;
+            break;
+        }
+        removed.bytes += row.integer(1);
+        removed.rows += db.exec("delete from reruns where trigger_id = $1", {row.text(0)});
+        removed.rows += db.exec("delete from triggers where id = $1", {row.text(0)});
+    }
+    return removed;
+}
 
 }  // namespace
 
@@ -71,7 +97,7 @@ std::optional<std::vector<ExpiredRun>> runs_past_quota(Db& db, const RetentionPo
                             static_cast<std::int64_t>(policy.log_bytes_of_tenant), limit}),
                   read_expired);
     std::erase_if(runs,
-                  [&](const ExpiredRun& run) { return db.one(kIsLast, {run.id}).has_value(); });
+                  [&](const ExpiredRun& run) { return db.one(kIsNeeded, {run.id}).has_value(); });
     if (runs.size() < static_cast<std::size_t>(limit)) cursor = id;
     return runs;
 }
@@ -83,15 +109,17 @@ RemovedRuns remove_runs(Db& db, const std::vector<ExpiredRun>& runs) {
     for (const ExpiredRun& run : runs) {
         if (rows >= kSliceRows || bytes >= kSliceBytes) break;
         ++result.done;
-        if (db.one(kIsLast, {run.id})) continue;
-        bytes += db.must(
-                       "select coalesce(sum(length(body) + length(payload)), 0) from triggers"
-                       " where run_id = $1",
-                       {run.id})
-                     .integer(0);
+        if (db.one(kIsNeeded, {run.id})) continue;
+        const Payloads payloads = remove_payloads(db, run.id, kSliceBytes - bytes);
+        rows += payloads.rows;
+        bytes += payloads.bytes;
+        if (payloads.more) {  // the rest of it is the next slice
+            --result.done;
+            break;
+        }
         rows += db.exec("delete from run_connections where run_id = $1", {run.id});
         rows += db.exec("delete from run_events where run_id = $1", {run.id});
-        rows += db.exec("delete from triggers where run_id = $1", {run.id});
+        forget_given(db, run.id);
         result.removed += db.exec("delete from runs where id = $1", {run.id});
     }
     return result;

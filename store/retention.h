@@ -1,7 +1,7 @@
 // What is too old, or too much for one tenant, is deleted: a slice at a time, so that
 // nobody waits for more than a slice. Kept for ever are the audit trail, whatever
 // still waits or runs, and of each tenant the last run and the last one that
-// succeeded, since the next run is told of them.
+// succeeded, since the next run is told of them, and what has reruns.
 #pragma once
 
 #include <chrono>
@@ -17,6 +17,7 @@ namespace berth {
 struct RetentionPolicy {
     std::chrono::days runs{30};             // and their events, triggers, connections, logs
     std::chrono::days idempotency_keys{7};  // longer than any sender repeats itself
+    std::chrono::days slots{30};            // of the schedules' ledger
     std::int64_t runs_of_tenant = 100'000;  // the newest so many
     std::uint64_t log_bytes_of_tenant = std::uint64_t{4} << 30;
 };
@@ -50,7 +51,8 @@ std::optional<std::vector<ExpiredRun>> runs_past_quota(Db& db, const RetentionPo
                                                        TenantId& cursor, std::int64_t limit);
 
 // A slice: deletes the first of them, until it has deleted enough rows or bytes for
-// one turn. It is done with at least one; those that may not go (live again, or a
+// one turn, if need be within a run with large payloads: then it is done with none, and
+// the same list goes on with the next slice. Those that may not go (live again, or a
 // tenant's last) it leaves where they are.
 struct RemovedRuns {
     std::size_t done = 0;

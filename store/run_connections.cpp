@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "store/leases.h"
 #include "store/runs.h"
 #include "store/sql.h"
 
@@ -42,10 +43,14 @@ Result<std::int64_t> add_run_connections(Db& db, RunId id, int attempt,
         return fail(FailureKind::conflict,
                     "run '{}' is at attempt {}; what attempt {} says no longer counts", id.value,
                     run->attempt, attempt);
+    if (auto may = may_write(db, id); !may) return pass_on(may);
     const auto kept = count_run_connections(db, id, attempt);
     std::uint64_t room = kConnectionRows - std::min<std::uint64_t>(kConnectionRows, kept);
     std::int64_t dropped = 0;
+    std::uint64_t sent = 0, received = 0;
     for (const RunConnection& c : connections) {
+        sent += c.sent_bytes;
+        received += c.received_bytes;
         if (room == 0) {
             ++dropped;
             continue;
@@ -58,6 +63,10 @@ Result<std::int64_t> add_run_connections(Db& db, RunId id, int attempt,
             {id, run->tenant_id, attempt, c.name, c.address, c.port, c.sent_bytes, c.received_bytes,
              c.refused, c.time});
     }
+    db.exec(
+        "update runs set sent_bytes = sent_bytes + $2, received_bytes = received_bytes + $3"
+        " where id = $1",
+        {id, sent, received});
     return dropped;
 }
 

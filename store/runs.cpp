@@ -1,9 +1,11 @@
 #include "store/runs.h"
 
+#include <algorithm>
 #include <array>
 
 #include "model/json.h"
 #include "model/limits.h"
+#include "store/leases.h"
 #include "store/shares.h"
 #include "store/sql.h"
 
@@ -13,8 +15,9 @@ namespace {
 constexpr std::string_view kSelect =
     "select id, tenant_id, integration_id, release_id, mode, state, attempt, reason, std_out,"
     " grants, warm, refused_syscalls, tree_empty, user_us, system_us, max_rss_bytes,"
-    " memory_peak_bytes, io_read_bytes, io_write_bytes, log_bytes, created, started, completed"
-    " from runs";
+    " memory_peak_bytes, io_read_bytes, io_write_bytes, log_bytes, sent_bytes, received_bytes,"
+    " queued_us, preparing_us, starting_us, running_us, state_since, rerun_of, keeps_state,"
+    " created, started, completed from runs";
 
 constexpr std::array kSortFields{
     SortField{"id", "id"},
@@ -46,6 +49,14 @@ Run read_run(const Row& row) {
     run.usage.io_read_bytes = c.bytes();
     run.usage.io_write_bytes = c.bytes();
     run.usage.log_bytes = c.bytes();
+    run.usage.sent_bytes = c.bytes();
+    run.usage.received_bytes = c.bytes();
+    for (auto* time :
+         {&run.times.queued, &run.times.preparing, &run.times.starting, &run.times.running})
+        *time = std::chrono::microseconds{c.integer()};
+    run.times.since = c.maybe_time();
+    run.rerun_of = c.maybe_id<RunId>();
+    run.keeps_state = c.flag();
     run.created = c.time();
     run.started = c.maybe_time();
     run.completed = c.maybe_time();
@@ -78,6 +89,27 @@ Result<void> bind_triggers(Db& db, const Run& run, const std::vector<TriggerId>&
     return {};
 }
 
+// Charges the time since its last change to the state that it leaves.
+void leave_state(Run& run, Time now) {
+    const auto passed = std::max(now - run.times.since.value_or(now), std::chrono::microseconds{0});
+    if (run.state == RunState::queued) run.times.queued += passed;
+    if (run.state == RunState::preparing) run.times.preparing += passed;
+    if (run.state == RunState::starting) run.times.starting += passed;
+    if (run.state == RunState::running) run.times.running += passed;
+    run.times.since = now;
+}
+
+// What this attempt used joins what the earlier ones did.
+void add_usage(Usage& sum, const Usage& attempt) {
+    sum.user_us += attempt.user_us;
+    sum.system_us += attempt.system_us;
+    sum.max_rss_bytes = std::max(sum.max_rss_bytes, attempt.max_rss_bytes);
+    sum.memory_peak_bytes = std::max(sum.memory_peak_bytes, attempt.memory_peak_bytes);
+    sum.io_read_bytes += attempt.io_read_bytes;
+    sum.io_write_bytes += attempt.io_write_bytes;
+    sum.log_bytes += attempt.log_bytes;
+}
+
 // The one statement that writes a state: only from the state and the attempt the
 // decision was made on. `run` holds the values to be written.
 Result<Run> write_state(Db& db, const Run& run, RunState from, int from_attempt,
@@ -87,7 +119,9 @@ Result<Run> write_state(Db& db, const Run& run, RunState from, int from_attempt,
         "update runs set state = $4, attempt = $5, reason = $6, std_out = $7, grants = $8,"
         " user_us = $9, system_us = $10, max_rss_bytes = $11, log_bytes = $12, started = $13,"
         " completed = $14, warm = $15, refused_syscalls = $16, tree_empty = $17,"
-        " memory_peak_bytes = $18, io_read_bytes = $19, io_write_bytes = $20"
+        " memory_peak_bytes = $18, io_read_bytes = $19, io_write_bytes = $20,"
+        " queued_us = $21, preparing_us = $22, starting_us = $23, running_us = $24,"
+        " state_since = $25"
         " where id = $1 and attempt = $2 and state = $3",
         {run.id,
          from_attempt,
@@ -108,7 +142,12 @@ Result<Run> write_state(Db& db, const Run& run, RunState from, int from_attempt,
          run.tree_empty,
          run.usage.memory_peak_bytes,
          run.usage.io_read_bytes,
-         run.usage.io_write_bytes});
+         run.usage.io_write_bytes,
+         run.times.queued.count(),
+         run.times.preparing.count(),
+         run.times.starting.count(),
+         run.times.running.count(),
+         run.times.since});
     if (moved == 0)
         return fail(FailureKind::conflict, "run '{}' has just changed; look again", run.id.value);
     write_event(db, run, note, now);
@@ -123,6 +162,7 @@ Result<Run> check_move(Db& db, RunId id, int attempt, RunState to) {
         return fail(FailureKind::conflict,
                     "run '{}' is at attempt {}; what attempt {} says no longer counts", id.value,
                     run->attempt, attempt);
+    if (auto may = may_write(db, id); !may) return pass_on(may);
     if (!may_become(run->state, to))
         return fail(FailureKind::conflict, "run '{}' is {} and cannot become {}", id.value,
                     to_string(run->state), to_string(to));
@@ -131,7 +171,8 @@ Result<Run> check_move(Db& db, RunId id, int attempt, RunState to) {
 
 std::optional<Run> last_ended(Db& db, std::string_view condition, TenantId tenant, RunId before) {
     const auto row =
-        db.one(fmt::format("{} where tenant_id = $1 and (id < $2 or $2 = 0) and {} order by id desc"
+        db.one(fmt::format("{} where tenant_id = $1 and (id < $2 or $2 = 0) and keeps_state = 1"
+                           " and {} order by id desc"
                            " limit 1",
                            kSelect, condition),
                {tenant, before});
@@ -142,7 +183,8 @@ std::optional<Run> last_ended(Db& db, std::string_view condition, TenantId tenan
 }  // namespace
 
 Result<Run> begin_run(Db& db, TenantId tenant, ReleaseId release, RunMode mode,
-                      const std::vector<TriggerId>& triggers, Time now) {
+                      const std::vector<TriggerId>& triggers, Time now,
+                      const std::optional<Rerun>& rerun) {
     if (triggers.size() > limits::kTriggersPerRun)
         return fail(FailureKind::over_limit, "a run takes at most {} triggers, not {}",
                     limits::kTriggersPerRun, triggers.size());
@@ -160,16 +202,18 @@ Result<Run> begin_run(Db& db, TenantId tenant, ReleaseId release, RunMode mode,
 
     const auto row = db.one(
         "insert into runs (tenant_id, integration_id, release_id, mode, state, attempt, reason,"
-        " std_out, grants, user_us, system_us, max_rss_bytes, log_bytes, created)"
-        " values ($1, $2, $3, $4, 'queued', 1, '', '', '', 0, 0, 0, 0, $5)"
+        " std_out, grants, user_us, system_us, max_rss_bytes, log_bytes, created, state_since,"
+        " rerun_of, keeps_state)"
+        " values ($1, $2, $3, $4, 'queued', 1, '', '', '', 0, 0, 0, 0, $5, $5, $6, $7)"
         " on conflict do nothing returning id",
-        {tenant, integration, release, to_string(mode), now});
+        {tenant, integration, release, to_string(mode), now,
+         rerun ? std::optional{rerun->origin} : std::nullopt, !rerun || rerun->keeps_state});
     if (!row)
         return fail(FailureKind::conflict, "tenant '{}' has a live run already", tenant.value);
     auto run = get_run(db, RunId{row->integer(0)});
     if (!run) return run;
     if (auto ok = bind_triggers(db, *run, triggers); !ok) return pass_on(ok);
-    write_event(db, *run, {}, now);
+    write_event(db, *run, rerun ? describe(*rerun) : std::string{}, now);
     return run;
 }
 
@@ -179,6 +223,7 @@ Result<Run> move_run(Db& db, RunId id, int attempt, RunState to, std::string_vie
     if (!run) return run;
     const RunState from = run->state;
     const auto took = run->started ? now - *run->started : std::chrono::microseconds{0};
+    leave_state(*run, now);
     run->state = to;
     if (to == RunState::running) run->started = now;
     if (to == RunState::queued) {  // whoever speaks for the old attempt is refused from now on
@@ -193,9 +238,12 @@ Result<Run> move_run(Db& db, RunId id, int attempt, RunState to, std::string_vie
     if (end.warm) run->warm = *end.warm;
     if (end.refused_syscalls) run->refused_syscalls = *end.refused_syscalls;
     if (end.tree_empty) run->tree_empty = *end.tree_empty;
-    if (end.usage) run->usage = *end.usage;
+    if (end.usage) add_usage(run->usage, *end.usage);
     auto moved = write_state(db, *run, from, attempt, note, now);
-    if (moved && (is_final(to) || to == RunState::queued)) charge(db, run->tenant_id, took);
+    if (!moved) return moved;
+    if (to == RunState::preparing) hold_run(db, id);
+    if (is_final(to) || to == RunState::queued) let_run_go(db, id, to);
+    if (is_final(to) || to == RunState::queued) charge(db, run->tenant_id, took);
     return moved;
 }
 
@@ -227,6 +275,14 @@ std::optional<Time> next_retry(Db& db, Time now) {
 std::vector<Run> live_runs(Db& db) {
     return read_rows(db.query(fmt::format("{} where completed is null order by id", kSelect)),
                      read_run);
+}
+
+std::vector<Run> own_live_runs(Db& db) {
+    return read_rows(
+        db.query(
+            fmt::format("{} where completed is null and owner in ('', $1) order by id", kSelect),
+            {db.holder().host}),
+        read_run);
 }
 
 std::optional<Run> live_run_of(Db& db, TenantId tenant) {

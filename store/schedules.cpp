@@ -58,8 +58,8 @@ IntegrationPolicy get_policy(Db& db, IntegrationId id) {
     const auto row = db.one(
         "select text, zone, gap, overlap, jitter_seconds, missed, window_seconds, when_busy,"
         " allowed, most_running, most_waiting, starts_per_minute, tenant_starts_per_minute,"
-        " retries, retry_first_seconds, retry_longest_seconds"
-        " from integration_policies where integration_id = $1",
+        " retries, retry_first_seconds, retry_longest_seconds,"
+        " shortest_seconds from integration_policies where integration_id = $1",
         {id});
     if (!row) return policy;
     Columns c{*row};
@@ -72,6 +72,7 @@ IntegrationPolicy get_policy(Db& db, IntegrationId id) {
     policy.retries = c.integer();
     policy.retry_first = std::chrono::seconds{c.integer()};
     policy.retry_longest = std::chrono::seconds{c.integer()};
+    policy.shortest = std::chrono::seconds{c.integer()};
     return policy;
 }
 
@@ -84,13 +85,14 @@ Result<void> put_policy(Db& db, const By& by, IntegrationId id, const Integratio
         "insert into integration_policies (integration_id, text, zone, gap, overlap,"
         " jitter_seconds, missed, window_seconds, when_busy, allowed, most_running, most_waiting,"
         " starts_per_minute, tenant_starts_per_minute, retries, retry_first_seconds,"
-        " retry_longest_seconds, modified) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-        " $12, $13, $14, $15, $16, $17, $18)",
+        " retry_longest_seconds, modified, shortest_seconds) values ($1, $2, $3, $4, $5, $6, $7, "
+        "$8, $9, $10, $11,"
+        " $12, $13, $14, $15, $16, $17, $18, $19)",
         {id, s.text, s.zone, to_string(s.rule.gap), to_string(s.rule.overlap), s.jitter.count(),
          to_string(s.missed), s.window.count(), to_string(s.when_busy), list_text(policy.allowed),
          policy.most_running, policy.most_waiting, policy.starts_per_minute,
          policy.tenant_starts_per_minute, policy.retries, policy.retry_first.count(),
-         policy.retry_longest.count(), by.now});
+         policy.retry_longest.count(), by.now, policy.shortest.count()});
     audit(db, by, "integration.policy", "integration " + id.str(), s.text);
 
     // Tenants without a schedule of their own follow; their next instant is worked
@@ -224,6 +226,10 @@ void look_at_schedules(Db& db, IntegrationId integration, Time now) {
         "update schedules set fire = $2 where fire > $2"
         " and tenant_id in (select id from tenants where integration_id = $1)",
         {integration, now});
+}
+
+void look_at_schedules(Db& db, Time now) {
+    db.exec("update schedules set fire = $1 where fire > $1", {now});
 }
 
 void look_at_schedules_ahead(Db& db, Time now) {

@@ -46,6 +46,7 @@ void look_at_schedules(Db& db, TenantId tenant, Time now);
 void look_at_schedules(Db& db, IntegrationId integration, Time now);
 // And at all that stand ahead of the clock: it went back.
 void look_at_schedules_ahead(Db& db, Time now);
+void look_at_schedules(Db& db, Time now);  // all
 
 // Writes a slot. One that fired takes the place of one that was skipped; false when
 // the instant has fired already, and then nothing is changed.

@@ -48,29 +48,28 @@ Result<void> check_trigger(const Trigger& trigger) {
 
 // What waits already, against the caps of the tenant, its integration and the host.
 Result<void> check_load(const Load& load, TenantId tenant, IntegrationId integration,
-                        std::int64_t most_of_integration) {
-    constexpr auto kMost = static_cast<std::int64_t>(limits::kWaitingTriggersPerTenant);
-    if (load.tenant >= kMost)
+                        std::int64_t most_of_integration, const WaitingCaps& caps) {
+    if (load.tenant >= caps.tenant)
         return fail(FailureKind::over_limit,
                     "tenant '{}' has {} triggers waiting already; wait until its runs have caught "
-                    "up",
-                    tenant.value, kMost);
+                    "up, or raise 'max_tenant_waiting'",
+                    tenant.value, caps.tenant);
     if (most_of_integration > 0 && load.integration >= most_of_integration)
         return fail(FailureKind::over_limit,
                     "integration '{}' has {} triggers waiting already, as many as its cap allows; "
                     "wait until its runs have caught up, or raise 'most_waiting'",
                     integration.value, most_of_integration);
-    constexpr auto kMostOfHost = static_cast<std::int64_t>(limits::kWaitingTriggers);
-    if (load.host >= kMostOfHost)
+    if (load.host >= caps.host)
         return fail(FailureKind::busy,
-                    "{} triggers wait on this host already; try again when runs have caught up",
-                    kMostOfHost);
+                    "{} triggers wait on this host already; try again when runs have caught up, "
+                    "or raise 'max_waiting'",
+                    caps.host);
     return {};
 }
 
 }  // namespace
 
-Result<Trigger> accept_trigger(Db& db, const Trigger& trigger) {
+Result<Trigger> accept_trigger(Db& db, const Trigger& trigger, const WaitingCaps& caps) {
     if (auto ok = check_trigger(trigger); !ok) return pass_on(ok);
     const auto tenant = db.one(
         "select tenants.archived, tenants.integration_id, coalesce(most_waiting, 0) from tenants"
@@ -94,7 +93,7 @@ Result<Trigger> accept_trigger(Db& db, const Trigger& trigger) {
                     trigger.tenant_id.value);
     const IntegrationId integration{tenant->integer(1)};
     const Load load = waiting_load(db, trigger.tenant_id, integration);
-    if (auto ok = check_load(load, trigger.tenant_id, integration, tenant->integer(2)); !ok)
+    if (auto ok = check_load(load, trigger.tenant_id, integration, tenant->integer(2), caps); !ok)
         return pass_on(ok);
 
     const auto row = db.one(
@@ -127,7 +126,7 @@ std::vector<Trigger> list_waiting_triggers(Db& db, TenantId tenant, std::int64_t
 
 std::vector<WaitingTrigger> bundle_candidates(Db& db, TenantId tenant, std::int64_t of_each) {
     constexpr std::string_view kOldest =
-        "select * from (select seq, id, source, mode, length(body) from triggers"
+        "select * from (select seq, id, source, mode, length(body), rerun from triggers"
         " where tenant_id = $1 and run_id is null and {} order by seq limit $2) as {}";
     const auto sql = fmt::format(
         "{} union all {} union all {} order by 1", fmt::format(kOldest, "source = 'cron'", "crons"),
@@ -141,6 +140,7 @@ std::vector<WaitingTrigger> bundle_candidates(Db& db, TenantId tenant, std::int6
         waiting.source = c.word(parse_trigger_source);
         waiting.mode = c.word(parse_run_mode);
         waiting.body_bytes = static_cast<std::uint64_t>(c.integer());
+        waiting.rerun = c.flag();
         return waiting;
     });
 }

@@ -6,15 +6,23 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/limits.h"
 #include "model/values.h"
 #include "store/db.h"
 
 namespace berth {
 
+// How many triggers may wait for a tenant, and on this host.
+struct WaitingCaps {
+    std::int64_t tenant = limits::kWaitingTriggersPerTenant;
+    std::int64_t host = limits::kWaitingTriggers;
+    bool operator==(const WaitingCaps&) const = default;
+};
+
 // Keeps the trigger until a run takes it. The same idempotency key from the same
 // source gives the first trigger back. not_found, conflict (archived), or over_limit
 // and busy when too much waits: for the tenant, its integration, the host.
-Result<Trigger> accept_trigger(Db& db, const Trigger& trigger);
+Result<Trigger> accept_trigger(Db& db, const Trigger& trigger, const WaitingCaps& caps = {});
 Result<Trigger> get_trigger(Db& db, const TriggerId& id);
 
 // In the order of their acceptance, without a run yet.

@@ -20,7 +20,6 @@ RunMaterial material(NetworkMode network) {
     made.tenant.name = "acme";
     made.release.run_command = "true";
     made.release.runtime = "host sh";
-    made.metadata = "{}";
     return made;
 }
 

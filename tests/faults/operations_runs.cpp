@@ -1,6 +1,8 @@
 // Triggers and runs.
 #include <array>
 
+#include "store/given.h"
+#include "store/reruns.h"
 #include "store/retention.h"
 #include "store/run_connections.h"
 #include "store/runs.h"
@@ -57,6 +59,7 @@ Result<std::string> move_one(Db& db, Dice& dice) {
     for (int state = 0; state <= static_cast<int>(RunState::cancelled); ++state)
         if (may_become(run.state, static_cast<RunState>(state)))
             next.push_back(static_cast<RunState>(state));
+    const AsHost as{db, dice};
     RunEnd end;
     end.std_out = dice.hex(dice.below(3000));
     end.usage = Usage{};
@@ -163,6 +166,7 @@ std::vector<Operation> run_operations() {
                  connection.time = dice.now;
                  connection.name = "api.example.com";
              }
+             const AsHost as{db, dice};
              return answer(add_run_connections(db, run->id, run->attempt, made));
          }},
         {"list_run_connections", reads, 1,
@@ -172,6 +176,40 @@ std::vector<Operation> run_operations() {
         {"count_run_connections", reads, 1,
          [](Db& db, Dice& dice) {
              return answer(count_run_connections(db, some_run(db, dice), 1));
+         }},
+        {"accept_rerun", writes, 3,
+         [](Db& db, Dice& dice) {
+             Trigger trigger;
+             trigger.id = {dice.hex(32)};
+             trigger.source = TriggerSource::manual;
+             trigger.created = dice.now;
+             Rerun wish;
+             wish.origin = some_run(db, dice);
+             if (dice.one_in(2)) wish.configs_from = wish.state_from = GivenFrom::current;
+             return answer(accept_rerun(db, trigger, wish));
+         }},
+        {"rerun_of", reads, 1,
+         [](Db& db, Dice& dice) { return answer(rerun_of(db, some_run(db, dice)).has_value()); }},
+        {"keep_given", writes, 6,
+         [](Db& db, Dice& dice) -> Result<std::string> {
+             const auto run = get_run(db, some_run(db, dice));
+             if (!run) return tl::unexpected<Failure>{run.error()};
+             Given given;
+             given.configs = fmt::format("{{\"n\":{}}}", dice.below(3));
+             given.last_run = last_run(db, run->tenant_id, run->id);
+             keep_given(db, *run, given);
+             return std::string{"done"};
+         }},
+        {"get_given", reads, 1,
+         [](Db& db, Dice& dice) -> Result<std::string> {
+             auto given = get_given(db, some_run(db, dice));
+             if (!given) return pass_on(given);
+             return given->configs;
+         }},
+        {"forget_given", writes, 1,
+         [](Db& db, Dice& dice) {
+             forget_given(db, some_run(db, dice));
+             return Result<std::string>{"done"};
          }},
         {"count_runs", reads, 1, [](Db& db, Dice&) { return answer(count_runs(db)); }},
     };

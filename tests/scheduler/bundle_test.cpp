@@ -80,6 +80,21 @@ TEST_CASE("an init run takes only inits, and a normal run takes none", "[schedul
     CHECK(ids(*second) == Ids{"a", "h"});
 }
 
+TEST_CASE("a rerun goes alone, in its turn, with the mode of what it repeats", "[scheduler]") {
+    auto rerun = trigger("r", TriggerSource::manual, RunMode::webhook);
+    rerun.rerun = true;
+    const auto first = next_bundle(std::vector{rerun, api("a"), hook("h")});
+    REQUIRE(first);
+    CHECK(first->rerun);
+    CHECK(ids(*first) == Ids{"r"});
+    CHECK(first->mode == RunMode::webhook);
+    const auto others = next_bundle(std::vector{api("a"), rerun, hook("h")});
+    REQUIRE(others);
+    CHECK_FALSE(others->rerun);
+    CHECK(ids(*others) == Ids{"a", "h"});
+    CHECK(ids(*next_bundle(std::vector{rerun, cron("c")})) == Ids{"c"});  // crons come first
+}
+
 TEST_CASE("a bundle has a limit and leaves the rest waiting", "[scheduler]") {
     std::vector<WaitingTrigger> waiting;
     for (std::size_t i = 0; i < limits::kTriggersPerRun + 5; ++i)

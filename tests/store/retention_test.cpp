@@ -152,6 +152,43 @@ TEST_CASE("a slice deletes no more than a turn's worth", "[store]") {
     CHECK(count(db, "runs") == 7);
 }
 
+TEST_CASE("a run with large payloads goes in several slices, and is whole until the last",
+          "[store]") {
+    TestDb db = make_db();
+    const Tenant acme = add_world(db);
+    std::vector<TriggerId> ids;
+    for (int i = 0; i < 40; ++i) {
+        Trigger trigger = trigger_for(acme.id);
+        trigger.body.assign(900'000, 'b');
+        must(accept_trigger(db, trigger));
+        ids.push_back(trigger.id);
+    }
+    const Time when = kNow - 50 * 24h;
+    Run run = must(begin_run(db, acme.id, ReleaseId{1}, RunMode::normal, ids, when));
+    for (const RunState next :
+         {RunState::preparing, RunState::starting, RunState::running, RunState::succeeded})
+        run = must(move_run(db, run.id, 1, next, "", when));
+    ended_run(db, acme.id, kNow);  // it is not the last one
+
+    const auto bytes = [&] {
+        return db.db->must("select coalesce(sum(length(body)), 0) from triggers").integer(0);
+    };
+    int slices = 0;
+    for (RemovedRuns slice; slice.done == 0; ++slices) {
+        REQUIRE(slices < 20);
+        CHECK(get_run(db, run.id));
+        CHECK(triggers_of_run(db, run.id).size() > 0);
+        const auto before = bytes();
+        slice = remove_runs(db, {{run.id, when, when}});
+        CHECK(before - bytes() <= 5 * 1024 * 1024);
+        CHECK(before > bytes());
+    }
+    CHECK(slices == 8);
+    CHECK_FALSE(get_run(db, run.id));
+    CHECK(count(db, "triggers") == 1);
+    CHECK(db.db->query("pragma foreign_key_check").empty());
+}
+
 TEST_CASE("the file of the store gets smaller when old runs are gone", "[store]") {
     const TempDir dir{"berth-store"};
     Loop loop;
