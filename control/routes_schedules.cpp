@@ -46,6 +46,7 @@ Result<PolicyInput> read_policy(const Json& body) {
     Json schedule = Json::object();
     if (const auto text = fields.object("schedule")) schedule = Json::parse(*text);
     input.allowed = fields.texts("allowed_schedules", 64, limits::kScheduleBytes);
+    input.shortest = seconds(fields, "shortest_interval_seconds");
     input.most_running = fields.integer("most_running", 0, kMostCount);
     input.most_waiting = fields.integer("most_waiting", 0, kMostCount);
     input.starts_per_minute = fields.integer("starts_per_minute", 0, 1000);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/api_impl.h"
+#include "daemon/schedule_warning.h"
 #include "model/jitter.h"
 #include "store/integrations.h"
 #include "store/schedules.h"
@@ -46,11 +47,11 @@ std::string on_the_wall(const Zone& zone, UtcSeconds at) {
 
 // Archived, paused: nothing is coming then, but what would is worth seeing.
 Result<std::vector<ComingInstant>> preview(const TenantSchedule& schedule, std::int64_t count,
-                                           Time now) {
+                                           Seconds seconds, Time now) {
     std::vector<ComingInstant> coming;
     if (schedule.settings.text.empty()) return coming;
     Zones zones;
-    auto read = check_schedule(schedule.settings, zones);
+    auto read = check_schedule(schedule.settings, zones, seconds);
     if (!read) return pass_on(read);
     const auto delay = jitter(schedule.tenant_id, 0, schedule.settings.jitter);
     const auto firings = read->firings(std::chrono::floor<std::chrono::seconds>(now - delay),
@@ -64,7 +65,13 @@ Result<std::vector<ComingInstant>> preview(const TenantSchedule& schedule, std::
 }  // namespace
 
 void ApiImpl::get_schedule(TenantId id, Done<TenantSchedule> done) {
-    parts_.store.read([id](Db& db) { return berth::get_schedule(db, id); }, std::move(done));
+    parts_.store.read(
+        [id](Db& db) {
+            auto schedule = berth::get_schedule(db, id);
+            if (schedule) schedule->warning = schedule_warning(db, *schedule);
+            return schedule;
+        },
+        std::move(done));
 }
 
 void ApiImpl::set_schedule(Caller who, TenantId id, ScheduleInput input,
@@ -113,10 +120,11 @@ void ApiImpl::schedule_history(TenantId id, std::optional<Time> before, std::int
 void ApiImpl::schedule_preview(TenantId id, std::int64_t count,
                                Done<std::vector<ComingInstant>> done) {
     parts_.store.read(
-        [id, count, now = parts_.clock.now()](Db& db) -> Result<std::vector<ComingInstant>> {
+        [id, count, seconds = parts_.book.texts()->rules().seconds,
+         now = parts_.clock.now()](Db& db) -> Result<std::vector<ComingInstant>> {
             auto schedule = berth::get_schedule(db, id);
             if (!schedule) return pass_on(schedule);
-            return preview(*schedule, count, now);
+            return preview(*schedule, count, seconds, now);
         },
         std::move(done));
 }
@@ -139,6 +147,7 @@ void ApiImpl::set_policy(Caller who, IntegrationId id, PolicyInput input,
             IntegrationPolicy policy = berth::get_policy(db, id);
             apply(input.schedule, policy.schedule);
             take(input.allowed, policy.allowed);
+            take(input.shortest, policy.shortest);
             take(input.most_running, policy.most_running);
             take(input.most_waiting, policy.most_waiting);
             take(input.starts_per_minute, policy.starts_per_minute);

@@ -23,6 +23,7 @@
 #include "daemon/retention.h"
 #include "daemon/run_queue.h"
 #include "daemon/schedule_book.h"
+#include "daemon/scrub.h"
 #include "model/limits.h"
 #include "source/archive.h"
 
@@ -290,7 +291,12 @@ private:
     ScheduleEngine schedules_{alarms_, clock_, book_, [this] { engine_.kick(); }};
     ApiImpl api_{{*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_,
                   schedules_, book_, upload_work_}};
-    Retention retention_{{alarms_, clock_, *store_, logs_, config_.retention}, log_sweep};
+    Scrub scrub_{config_.store_dir(), upload_work_, *store_};
+    Retention retention_{{alarms_, clock_, *store_, logs_, config_.retention},
+                         [this](const Result<Swept>& swept) {
+                             log_sweep(swept);
+                             scrub_.look();
+                         }};
     LeaseKeeper leases_{alarms_, clock_, *store_, [this] { engine_.kick(); }};
     Router router_;
     std::optional<Server> server_;

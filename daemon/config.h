@@ -12,19 +12,23 @@
 #include "base/log.h"
 #include "daemon/grants.h"
 #include "store/retention.h"
+#include "store/triggers.h"
 
 namespace berth {
 
 struct Config {
     std::filesystem::path state_dir = "/var/lib/berth";
     std::filesystem::path run_dir = "/run/berth";
-    std::filesystem::path root_key;        // default: <state_dir>/keys/root.key
-    std::filesystem::path releases_dir;    // default: <state_dir>/releases
-    int max_runs = 16;                     // runs that may be live at once on this host
-    std::uint32_t first_uid = 1879048192;  // of the range the sandboxes' users come from
-    int slots = 64;                        // uid pairs in that range: 2 × slots ids
-    std::string env_name = "prod";         // PAN_CTX_ENV
-    bool allow_near_runtime = false;       // a runtime of another version than `base` asks for
+    std::filesystem::path root_key;          // default: <state_dir>/keys/root.key
+    std::filesystem::path releases_dir;      // default: <state_dir>/releases
+    int max_runs = 16;                       // runs that may be live at once on this host
+    std::int64_t max_starts_per_minute = 0;  // runs begun in any minute; 0: no cap
+    WaitingCaps waiting;                     // max_waiting, max_tenant_waiting
+    bool allow_seconds = false;              // schedules that name the second
+    std::uint32_t first_uid = 1879048192;    // of the range the sandboxes' users come from
+    int slots = 64;                          // uid pairs in that range: 2 × slots ids
+    std::string env_name = "prod";           // PAN_CTX_ENV
+    bool allow_near_runtime = false;         // a runtime of another version than `base` asks for
     std::optional<std::uint32_t> daemon_uid, runner_uid;  // default: users berth, berth-runner
     LogLevel log_level = LogLevel::info;
     std::chrono::seconds stop_grace{10};  // live runs may end by themselves when we are stopped

@@ -15,8 +15,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr std::size_t kTextsKept = 10'000;
 constexpr auto kTryAgain = 10min;      // a schedule in trouble
-constexpr auto kHistory = 30 * 24h;    // contract 5.5: runs are visible for 30 days
 constexpr std::int64_t kPruned = 100;  // schedules in one transaction
+constexpr std::int64_t kWatched = 500;
 
 std::string key_of(const ScheduleSettings& settings) {
     return fmt::format("{}\n{}\n{}\n{}", settings.zone, to_string(settings.rule.gap),
@@ -46,6 +46,7 @@ public:
         }
         auto schedule = texts.find(due_.schedule.settings);
         if (!schedule) return trouble(schedule.error().message);
+        caps_ = texts.rules().waiting;
         settle_with(**schedule);
         return advance_schedule(db_, due_.schedule, after_);
     }
@@ -92,7 +93,7 @@ private:
         trigger.idempotency_key =
             fmt::format("slot {} {}", due_.schedule.id.value, to_micros(slot.nominal));
         if (!write_slot(db_, due_.schedule, slot, trigger.id, now_)) return;  // it has fired
-        auto kept = due_.runnable ? accept_trigger(db_, trigger)
+        auto kept = due_.runnable ? accept_trigger(db_, trigger, caps_)
                                   : fail(FailureKind::conflict, "there is no release");
         if (!kept || kept->id != trigger.id) {
             const auto reason = kept ? SlotReason::repeated : reason_of(kept.error());
@@ -107,8 +108,20 @@ private:
     const DueSchedule& due_;
     const Time now_;
     TenantSchedule after_;
+    WaitingCaps caps_;
     std::int64_t fired_ = 0;
 };
+
+// A schedule without a next instant, or in trouble, is looked at within a day.
+bool armed_in_time(const TenantSchedule& schedule, ScheduleTexts& texts, Time now) {
+    Time latest = now + kLookAgain;
+    const auto read = texts.find(schedule.settings);
+    const auto from = std::chrono::floor<std::chrono::seconds>(schedule.settled);
+    const auto next = read && schedule.nominal ? (*read)->next(from) : std::nullopt;
+    if (next && schedule.trouble.empty())
+        latest = Time{next->at} + jitter(schedule.tenant_id, 0, schedule.settings.jitter);
+    return schedule.fire && *schedule.fire <= latest;
+}
 
 // In a savepoint of its own: what is wrong with one schedule is its own affair.
 std::int64_t look_at_one(Db& db, ScheduleTexts& texts, const DueSchedule& due, Time now) {
@@ -135,7 +148,7 @@ std::int64_t look_at_one(Db& db, ScheduleTexts& texts, const DueSchedule& due, T
 Result<std::shared_ptr<const Schedule>> ScheduleTexts::find(const ScheduleSettings& settings) {
     std::string key = key_of(settings);
     if (const auto found = read_.find(key); found != read_.end()) return found->second;
-    auto schedule = check_schedule(settings, zones_);
+    auto schedule = check_schedule(settings, zones_, rules_.seconds);
     if (!schedule) return pass_on(schedule);
     if (read_.size() >= kTextsKept) {
         read_.clear();
@@ -146,14 +159,38 @@ Result<std::shared_ptr<const Schedule>> ScheduleTexts::find(const ScheduleSettin
     return kept;
 }
 
+bool ScheduleTexts::refresh() {
+    if (!zones_.forget_if_updated()) return false;
+    read_.clear();
+    return true;
+}
+
 ScheduleStore::Look look_at_schedules(Db& db, ScheduleTexts& texts, Time now, std::int64_t most) {
     ScheduleStore::Look look;
+    if (texts.refresh()) {
+        log_info("the zone data was updated, looking at all schedules");
+        look_at_schedules(db, now);
+    }
     for (const DueSchedule& due : due_schedules(db, now, most)) {
         ++look.seen;
         look.fired += look_at_one(db, texts, due, now);
     }
     look.next = next_look(db);
     return look;
+}
+
+Watched watch_schedules(Db& db, ScheduleTexts& texts, Time now, ScheduleId after,
+                        std::int64_t most) {
+    Watched watched;
+    for (const TenantSchedule& schedule : list_schedules(db, {}, after, most)) {
+        watched.last = schedule.id;
+        if (!schedule.enabled || armed_in_time(schedule, texts, now)) continue;
+        log_error("a schedule was armed too late and is looked at now",
+                  {{"tenant", schedule.tenant_id.str()}, {"schedule", schedule.settings.text}});
+        look_at_schedules(db, schedule.tenant_id, now);
+        ++watched.rearmed;
+    }
+    return watched;
 }
 
 Result<void> follow_user_schedule(Db& db, const By& by, TenantId id, ScheduleTexts& texts) {
@@ -173,9 +210,16 @@ Result<void> follow_user_schedule(Db& db, const By& by, TenantId id, ScheduleTex
             return fail_at(FailureKind::unprocessable, "body.user_schedule",
                            "this integration offers these schedules only: '{}'",
                            fmt::join(policy.allowed, "', '"));
-        if (auto good = texts.find(settings); !good)
+        auto good = texts.find(settings);
+        if (!good)
             return fail_at(FailureKind::unprocessable, "body.user_schedule", "{}",
                            good.error().message);
+        const auto interval = (*good)->shortest_interval();
+        if (interval && *interval < policy.shortest)
+            return fail_at(FailureKind::unprocessable, "body.user_schedule",
+                           "'{}' fires after {} s at the shortest; this integration offers "
+                           "nothing more often than each {} s",
+                           settings.text, interval->count(), policy.shortest.count());
     }
     auto put = put_schedule(db, by, id, settings, own);
     if (!put) return pass_on(put);
@@ -195,8 +239,11 @@ void ScheduleBook::rewind(Callback<void(Result<void>)> done) {
 
 void ScheduleBook::prune(Callback<void(Result<void>)> done) {
     store_.write(
-        [at = pruned_to_, older_than = clock_.now() - kHistory](Db& db) {
-            *at = prune_slots(db, older_than, *at, kPruned).value_or(ScheduleId{});
+        [rounds = rounds_, texts = texts_, now = clock_.now(), kept = history_](Db& db) {
+            rounds->pruned_to =
+                prune_slots(db, now - kept, rounds->pruned_to, kPruned).value_or(ScheduleId{});
+            rounds->watched_to = watch_schedules(db, *texts, now, rounds->watched_to, kWatched)
+                                     .last.value_or(ScheduleId{});
         },
         std::move(done));
 }

@@ -213,6 +213,18 @@ std::vector<Omission> Schedule::omissions(UtcSeconds after, UtcSeconds until,
     return found;
 }
 
+std::optional<std::chrono::seconds> Schedule::shortest_interval() const {
+    constexpr UtcSeconds kFrom{std::chrono::sys_days{std::chrono::January / 1 / 2024}};
+    const Schedule steady{pattern_, ZonePtr{ZonePtr{}, &Zone::utc()}};
+    const auto found = steady.firings(kFrom, kFrom + std::chrono::years{10}, 1'000);
+    std::optional<std::chrono::seconds> shortest;
+    for (std::size_t i = 1; i < found.size(); ++i) {
+        const std::chrono::seconds interval = found[i].at - found[i - 1].at;
+        shortest = std::min(shortest.value_or(interval), interval);
+    }
+    return shortest;
+}
+
 bool Schedule::fixed_times() const {
     const auto* cron = std::get_if<Cron>(&pattern_);
     return cron != nullptr && !cron->clock_star;

@@ -85,6 +85,9 @@ public:
     // What the rule left out in (after, until], ascending, at most `most`.
     std::vector<Omission> omissions(UtcSeconds after, UtcSeconds until, std::size_t most) const;
 
+    // The shortest time from one firing to the next, whatever clocks do: looked for
+    // among a thousand in ten years. Nothing when it fires less than twice in them.
+    std::optional<std::chrono::seconds> shortest_interval() const;
     // True when the rule for clock changes says something to this schedule.
     bool fixed_times() const;
     const Pattern& pattern() const { return pattern_; }

@@ -47,6 +47,7 @@ Json to_form(const TenantSchedule& schedule) {
     form["next_date"] = or_null(schedule.nominal);
     form["next_look_date"] = or_null(schedule.fire);
     form["last_date"] = or_null(schedule.fired);
+    form["warning"] = schedule.warning.empty() ? Json(nullptr) : Json(schedule.warning);
     form["trouble"] = schedule.trouble.empty() ? Json(nullptr) : Json(schedule.trouble);
     return form;
 }
@@ -70,6 +71,7 @@ Json to_form(const SlotView& view) {
 Json to_form(const IntegrationPolicy& policy) {
     return {{"schedule", settings_form(policy.schedule)},
             {"allowed_schedules", policy.allowed},
+            {"shortest_interval_seconds", policy.shortest.count()},
             {"most_running", policy.most_running},
             {"most_waiting", policy.most_waiting},
             {"starts_per_minute", policy.starts_per_minute},

@@ -88,14 +88,14 @@ std::optional<SlotReason> parse_slot_reason(std::string_view word) {
                       word);
 }
 
-Result<Schedule> check_schedule(const ScheduleSettings& settings, Zones& zones) {
+Result<Schedule> check_schedule(const ScheduleSettings& settings, Zones& zones, Seconds seconds) {
     if (auto ok = check_span("jitter_seconds", settings.jitter, kLongestJitter); !ok)
         return pass_on(ok);
     if (auto ok = check_span("window_seconds", settings.window, kLongestWindow); !ok)
         return pass_on(ok);
     auto zone = zones.find(settings.zone);
     if (!zone) return fail_at(FailureKind::unprocessable, "zone", "{}", zone.error().message);
-    auto schedule = Schedule::parse(settings.text, *zone, settings.rule);
+    auto schedule = Schedule::parse(settings.text, *zone, settings.rule, seconds);
     if (!schedule)
         return fail_at(FailureKind::unprocessable, "text", "{}", schedule.error().message);
     return schedule;

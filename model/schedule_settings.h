@@ -49,7 +49,8 @@ struct ScheduleSettings {
 
 // The text, the zone and the spans of time. unprocessable at the field at fault,
 // with the place in the text.
-Result<Schedule> check_schedule(const ScheduleSettings& settings, Zones& zones);
+Result<Schedule> check_schedule(const ScheduleSettings& settings, Zones& zones,
+                                Seconds seconds = Seconds::refused);
 
 enum class SlotOutcome : std::uint8_t { fired, skipped };
 enum class SlotReason : std::uint8_t {
@@ -99,12 +100,14 @@ struct TenantSchedule {
     std::optional<Time> fired;
     std::optional<Time> paused_since;
     std::string trouble;
+    std::string warning;  // worked out when it is shown, never kept
 };
 
 // What an integration gives its tenants; 0 stands for no cap of its own.
 struct IntegrationPolicy {
     ScheduleSettings schedule;         // of tenants without one of their own
     std::vector<std::string> allowed;  // texts that users may choose; empty: any
+    std::chrono::seconds shortest{0};  // between two firings that users choose; 0: any
     std::int64_t most_running = 0;
     std::int64_t most_waiting = 0;
     std::int64_t starts_per_minute = 0;

@@ -6,6 +6,7 @@
 
 using namespace berth;
 using namespace berth::test;
+using namespace std::chrono_literals;
 using Times = std::vector<std::string>;
 
 namespace {
@@ -173,6 +174,20 @@ TEST_CASE("the next firing is strictly after the last one", "[schedule]") {
     const auto hourly = schedule("0 * * * *");
     CHECK(hourly.next(utc("2026-01-01T10:00:00Z"))->at == utc("2026-01-01T11:00:00Z"));
     CHECK(hourly.next(utc("2026-01-01T09:59:59Z"))->at == utc("2026-01-01T10:00:00Z"));
+}
+
+TEST_CASE("the shortest interval is told, and no clock change makes it shorter", "[schedule]") {
+    const auto shortest = [](std::string_view text) {
+        return schedule(text, "Europe/Berlin", {}).shortest_interval();
+    };
+    CHECK(shortest("* * * * *") == 60s);
+    CHECK(shortest("*/7 * * * *") == 4min);  // 56 → 0
+    CHECK(shortest("0,50 9-17 * * *") == 10min);
+    CHECK(shortest("30 2 * * *") == 24h);
+    CHECK(shortest("0 0 L,1 * *") == 24h);
+    CHECK(shortest("@every 90m") == 90min);
+    CHECK(shortest("@monthly") == 28 * 24h);
+    CHECK(shortest("0 0 29 2 *") == 1461 * 24h);
 }
 
 TEST_CASE("the ends of time are far away and quiet", "[schedule]") {

@@ -333,6 +333,69 @@ TEST_CASE("a user's schedule is checked, and chosen among those that are offered
     CHECK(refused.error().where == "body.user_schedule");
 }
 
+TEST_CASE("users choose no shorter interval than the integration offers", "[schedule]") {
+    World w;
+    IntegrationPolicy policy;
+    policy.shortest = 15min;
+    must(put_policy(w.db, kBy, w.acme.integration_id, policy));
+    Tenant acme = must(get_tenant(w.db, w.acme.id));
+    const auto choose = [&](const std::string& text) {
+        acme.user_schedule = text;
+        must(update_tenant(w.db, kBy, acme));
+        return follow_user_schedule(w.db, kBy, acme.id, w.texts);
+    };
+    for (const char* text : {"*/10 * * * *", "0,14 * * * *", "@every 14m"}) {
+        INFO(text);
+        const auto chosen = choose(text);
+        CHECK_FAILS(chosen, FailureKind::unprocessable, "nothing more often than each 900 s");
+        CHECK(chosen.error().where == "body.user_schedule");
+    }
+    must(choose("*/15 * * * *"));
+    must(choose("59 23 * * *"));
+    // What the administrator sets is the administrator's affair.
+    w.set(w.acme.id, "* * * * *");
+}
+
+TEST_CASE("the watchdog finds what is armed too late, and nothing else", "[schedule]") {
+    World w;
+    const Tenant slow = w.unpaused(add_tenant(w.db, w.acme.integration_id, "slow"));
+    const Tenant gone = w.unpaused(add_tenant(w.db, w.acme.integration_id, "gone"));
+    w.set(w.acme.id, "*/5 * * * *");
+    w.set(slow.id, "0 0 1 1 *", [](ScheduleSettings& settings) { settings.jitter = 10min; });
+    w.set(gone.id, "*/5 * * * *");
+    must(archive_tenant(w.db, kBy, gone.id));
+    w.look(kNow);
+    const auto rounds = [&](Time now) {
+        std::int64_t rearmed = 0;
+        for (std::optional<ScheduleId> at = ScheduleId{}; at;) {
+            const Watched watched = watch_schedules(w.db, w.texts, now, *at, 2);
+            rearmed += watched.rearmed;
+            at = watched.last;
+        }
+        return rearmed;
+    };
+    CHECK(rounds(kNow) == 0);
+    CHECK(rounds(kNow + 3h) == 0);  // what is only due has its turn
+
+    // Whatever could have put it there: a year late, and nothing would ever be noticed.
+    w.db.db->exec("update schedules set fire = fire + $2 where tenant_id = $1",
+                  {w.acme.id, std::chrono::microseconds{365 * 24h}.count()});
+    CHECK(w.look(kNow + 10min).seen == 0);
+    CHECK(rounds(kNow + 10min) == 1);
+    CHECK(w.look(kNow + 10min).fired >= 1);
+    CHECK(rounds(kNow + 10min) == 0);
+}
+
+TEST_CASE("a schedule that names the second is read where the administrator allows it",
+          "[schedule]") {
+    ScheduleSettings settings;
+    settings.text = "*/20 * * * * *";
+    ScheduleTexts refusing;
+    CHECK_FAILS(refusing.find(settings), FailureKind::unprocessable, "five fields");
+    ScheduleTexts allowing{{Seconds::allowed, {}}};
+    CHECK(must(allowing.find(settings))->shortest_interval() == 20s);
+}
+
 TEST_CASE("an archived tenant's schedule rests, and goes on when it is back", "[schedule]") {
     World w;
     w.set(w.acme.id, "*/5 * * * *");
