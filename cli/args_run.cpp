@@ -18,6 +18,38 @@ void add_log_options(CLI::App& command, LogOptions& options) {
     command.add_flag("-t,--times", options.times, "the time of each line, when following");
 }
 
+void add_rerun(CLI::App& group, Action& chosen) {
+    const auto run = std::make_shared<std::string>();
+    const auto options = std::make_shared<RerunOptions>();
+    CLI::App& rerun = add_command(
+        group, "rerun", "run a run of the past once more, with what it was given",
+        "  berth run rerun 17 -f                            exactly as it was\n"
+        "  berth run rerun 17 --release current             the same input, today's code\n"
+        "  berth run rerun 17 --config current --state current\n"
+        "  berth run rerun 17 --config @configs.json --state '{\"cursor\": 40}' --keep-state\n"
+        "\n"
+        "It gets the triggers that run was handed, and today's secrets.",
+        chosen, [=](Session& session) { return run_rerun(session, *run, *options); });
+    rerun.add_option("RUN", *run, kRun)->required();
+    rerun
+        .add_option("--config", options->configs,
+                    "original, current, or other configs: JSON, @file or -")
+        ->type_name("original|current|JSON")
+        ->capture_default_str();
+    rerun
+        .add_option("--state", options->state,
+                    "what it finds as the last run's output: original, current, or text, @file "
+                    "or -")
+        ->type_name("original|current|TEXT")
+        ->capture_default_str();
+    rerun.add_option("--release", options->release, "the code that it runs")
+        ->check(CLI::IsMember({"original", "current"}))
+        ->capture_default_str();
+    rerun.add_flag("--keep-state", options->keeps_state,
+                   "what it prints is the state of the runs after it");
+    add_trigger_options(rerun, options->idempotency_key, options->after);
+}
+
 void add_runs(CLI::App& app, Action& chosen) {
     CLI::App& group = add_group(app, "run", "what has run, runs and will run");
     const auto filter = std::make_shared<RunFilter>();
@@ -44,6 +76,7 @@ void add_runs(CLI::App& app, Action& chosen) {
         [run, paging](Session& session) { return run_connections(session, *run, *paging); });
     connections.add_option("RUN", *run, kRun)->required();
     add_paging(connections, *paging);
+    add_rerun(group, chosen);
     add_command(group, "cancel", "stop a run", "  berth run cancel 17", chosen,
                 [run](Session& session) { return run_cancel(session, *run); })
         .add_option("RUN", *run, kRun)

@@ -84,6 +84,7 @@ void add_policy(CLI::App& group, Action& chosen) {
         "  berth schedule policy shop-sync\n"
         "  berth schedule policy shop-sync --text '0 * * * *' --jitter 10m\n"
         "  berth schedule policy shop-sync --allow '0 * * * *' --allow '0 0 * * *'\n"
+        "  berth schedule policy shop-sync --allow any --shortest 15m\n"
         "  berth schedule policy shop-sync --most-running 4 --starts-per-minute 60",
         chosen, [integration, fields](Session& session) {
             return integration_policy(session, *integration, *fields);
@@ -92,6 +93,10 @@ void add_policy(CLI::App& group, Action& chosen) {
     policy.add_option("--text", fields->schedule.text, "the default; '' for none");
     add_settings(policy, fields->schedule);
     policy.add_option("--allow", fields->allowed, "a text that users may choose; 'any' for all");
+    policy
+        .add_option("--shortest", fields->shortest,
+                    "the shortest time between two firings that users may choose; 0: any")
+        ->type_name("DURATION");
     policy.add_option("--most-running", fields->most_running, "runs at once; 0: no cap");
     policy.add_option("--most-waiting", fields->most_waiting,
                       "waiting triggers; more are refused; 0: no cap");

@@ -36,34 +36,20 @@ void add_change(CLI::App& group, Action& chosen, const char* name, const char* s
 void add_sync(CLI::App& group, Action& chosen) {
     const auto tenant = std::make_shared<std::string>();
     const auto options = std::make_shared<SyncOptions>();
-    const auto wait = std::make_shared<bool>(), follow = std::make_shared<bool>();
-    const auto timeout = std::make_shared<std::int64_t>();
     CLI::App& sync = add_command(
         group, "sync", "run a tenant's integration now",
         "  berth tenant sync acme -f                   follow its log; exit 4 if it fails\n"
         "  berth tenant sync acme --mode init --wait   wait in silence\n"
         "  berth tenant sync acme --payload '{\"order\": 17}'\n"
         "  berth tenant sync acme --payload @order.json --idempotency-key order-17",
-        chosen, [=](Session& session) {
-            if (*timeout > 0) options->timeout = std::chrono::seconds{*timeout};
-            if (*wait) options->after = After::wait;
-            if (*follow) options->after = After::follow;
-            return tenant_sync(session, *tenant, *options);
-        });
+        chosen, [=](Session& session) { return tenant_sync(session, *tenant, *options); });
     sync.add_option("TENANT", *tenant, kTenant)->required();
     sync.add_option("--mode", options->mode, "what the run is for")
         ->check(CLI::IsMember({"normal", "init"}))
         ->capture_default_str();
     sync.add_option("--payload", options->payload, "for the script: JSON, @file or -")
         ->type_name("JSON");
-    sync.add_option("--idempotency-key", options->idempotency_key,
-                    "the same key again gives the same trigger; else a random one")
-        ->type_name("KEY");
-    sync.add_flag("--wait", *wait, "wait for the end of the run");
-    sync.add_flag("-f,--follow", *follow, "show its log until its end");
-    sync.add_option("--timeout", *timeout, "wait or follow no longer than this")
-        ->type_name("SECONDS")
-        ->check(CLI::PositiveNumber);
+    add_trigger_options(sync, options->idempotency_key, options->after);
 }
 
 void add_tenants(CLI::App& app, Action& chosen) {

@@ -152,4 +152,30 @@ void add_paging(CLI::App& command, Paging& paging) {
     command.add_flag("--desc,!--asc", paging.descending, "the largest first (or last)");
 }
 
+void add_trigger_options(CLI::App& command, std::optional<std::string>& idempotency_key,
+                         AfterOptions& after) {
+    command
+        .add_option("--idempotency-key", idempotency_key,
+                    "the same key again gives the same trigger; else a random one")
+        ->type_name("KEY");
+    command.add_flag_function(
+        "--wait",
+        [&after](std::int64_t) {
+            if (after.after == After::nothing) after.after = After::wait;
+        },
+        "wait for the end of the run");
+    command.add_flag_function(
+        "-f,--follow", [&after](std::int64_t) { after.after = After::follow; },
+        "show its log until its end");
+    command
+        .add_option_function<std::int64_t>(
+            "--timeout",
+            [&after](const std::int64_t& seconds) {
+                after.timeout = std::chrono::seconds{seconds};
+            },
+            "wait or follow no longer than this")
+        ->type_name("SECONDS")
+        ->check(CLI::PositiveNumber);
+}
+
 }  // namespace berth

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
+#include "cli/follow.h"
 #include "cli/session.h"
 
 namespace CLI {
@@ -27,5 +29,8 @@ CLI::App& add_group(CLI::App& app, const std::string& name, const std::string& s
 CLI::App& add_command(CLI::App& group, const std::string& name, const std::string& summary,
                       const std::string& examples, Action& chosen, Action action);
 void add_paging(CLI::App& command, Paging& paging);
+// Of commands that ask for a run: its key, and whether to wait for its end.
+void add_trigger_options(CLI::App& command, std::optional<std::string>& idempotency_key,
+                         AfterOptions& after);
 
 }  // namespace berth

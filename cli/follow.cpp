@@ -173,6 +173,30 @@ Result<Json> follow_run(Session& session, const std::string& run_id, const Follo
     return Follower{session, run_id, view, deadline}.to_the_end();
 }
 
+Result<Exit> after_trigger(Session& session, const Json& accepted, const AfterOptions& options) {
+    const std::string trigger = field(accepted, "trigger_id");
+    if (options.after == After::nothing) {
+        if (session.json()) {
+            session.print(accepted);
+        } else {
+            session.io.out << shown(trigger) << '\n';
+            session.remark(fmt::format(
+                "accepted; 'berth run trigger-status {}' tells which run it became", trigger));
+        }
+        return Exit::ok;
+    }
+    Deadline deadline;
+    if (options.timeout) deadline = SteadyClock::now() + *options.timeout;
+    FollowView view;
+    if (options.after == After::wait) view.log = FollowView::Log::hidden;
+    session.remark(fmt::format("trigger {} is accepted", trigger));
+    auto run_id = await_run(session, trigger, deadline);
+    if (!run_id) return pass_on(run_id);
+    auto run = follow_run(session, *run_id, view, deadline);
+    if (!run) return pass_on(run);
+    return conclude(session, *run, view);
+}
+
 Exit conclude(Session& session, const Json& run, const FollowView& view) {
     const Exit exit = has_succeeded(run) ? Exit::ok : Exit::run_not_succeeded;
     if (session.json()) {

@@ -20,6 +20,15 @@ struct FollowView {
     std::string only_stream;  // stdout, stderr; empty: all, each line marked
 };
 
+enum class After { nothing, wait, follow };
+struct AfterOptions {
+    After after = After::nothing;
+    std::optional<std::chrono::seconds> timeout;  // of waiting for the end
+};
+// `accepted` is what the daemon answered to a trigger: tells of it, or sees its run
+// to the end.
+Result<Exit> after_trigger(Session& session, const Json& accepted, const AfterOptions& options);
+
 // The id of the run that the trigger became part of. Past the deadline: `busy`.
 Result<std::string> await_run(Session& session, const std::string& trigger_id, Deadline deadline);
 // The run's record once it is over.

@@ -91,6 +91,16 @@ root_key = {key}
 # Runs that may be live at once on this host; the others wait for their turn.
 # max_runs = 16
 
+# Runs that may begin in any minute, 0: no cap; and how many triggers may wait for their
+# runs, on this host (more are answered 503) and for one tenant (429). The caps of an
+# integration are in its policy: 'berth schedule policy'.
+# max_starts_per_minute = 0
+# max_waiting = 5000000
+# max_tenant_waiting = 100000
+
+# Whether schedules may name the second: a sixth field in front, or '@every 20s'.
+# allow_seconds = no
+
 # Users of the sandboxes: a pair of ids for each of the slots, from first_uid on. No
 # account of this host may have one of these ids. slots is at least max_runs.
 # first_uid = 1879048192
@@ -152,6 +162,7 @@ root_key = {key}
 # How long ended runs, their triggers and their logs are kept; and how much of one
 # tenant, whose oldest runs go earlier past that. What waits, and the audit trail, stay.
 # retention_days = 30
+# schedule_history_days = 30
 # tenant_runs = 100000
 # tenant_log_mib = 4096
 

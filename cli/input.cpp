@@ -117,16 +117,18 @@ Result<void> check_names(const std::vector<std::string>& names) {
 
 }  // namespace
 
+Result<std::string> text_argument(Io& io, std::string_view option, const std::string& text,
+                                  std::size_t limit) {
+    if (text != "-" && !text.starts_with('@')) return text;
+    auto read = text == "-" ? read_all(io.in_fd, limit) : read_file(text.substr(1), limit);
+    if (!read) return fail(FailureKind::invalid, "cannot use {}: {}", option, read.error().message);
+    return std::move(*read);
+}
+
 Result<std::string> json_argument(Io& io, std::string_view option, const std::string& text) {
-    std::string json = text;
-    if (text == "-" || text.starts_with('@')) {
-        auto read = text == "-" ? read_all(io.in_fd, limits::kTriggerPayloadBytes)
-                                : read_file(text.substr(1), limits::kTriggerPayloadBytes);
-        if (!read)
-            return fail(FailureKind::invalid, "cannot use {}: {}", option, read.error().message);
-        json = std::move(*read);
-    }
-    auto value = parse_json(json);
+    auto json = text_argument(io, option, text, limits::kTriggerPayloadBytes);
+    if (!json) return json;
+    auto value = parse_json(*json);
     if (!value)
         return fail(FailureKind::invalid, "{} is not valid JSON: {}", option,
                     value.error().message);

@@ -12,8 +12,11 @@
 
 namespace berth {
 
-// JSON text of an object: given itself, as `@file`, or `-` for standard input.
-// `option` is named in the failure.
+// Text given itself, as `@file`, or `-` for standard input; `option` is
+// named in the failure.
+Result<std::string> text_argument(Io& io, std::string_view option, const std::string& text,
+                                  std::size_t limit);
+// The same, which must be the JSON text of an object. `option` is named in the failure.
 Result<std::string> json_argument(Io& io, std::string_view option, const std::string& text);
 
 // One field of a connection.

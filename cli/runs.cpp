@@ -58,6 +58,22 @@ std::string memory_text(const Json& run) {
                        size_text(largest));
 }
 
+std::string rerun_text(const Json& run) {
+    const std::string of = field(run, "rerun_of");
+    if (of.empty()) return "";
+    return fmt::format("run {}; later runs {} told of its state", of,
+                       flag(run, "keeps_state") ? "are" : "are not");
+}
+
+// `queued 12 ms, running 3.4 s`: where the time went.
+std::string times_text(const Json& run) {
+    std::string text;
+    for (const char* state : {"queued", "preparing", "starting", "running"})
+        if (const auto ms = number(run, fmt::format("times.{}_ms", state)); ms.value_or(0) > 0)
+            text += fmt::format("{}{} ms {}", text.empty() ? "" : ", ", *ms, state);
+    return text;
+}
+
 void usage_lines(Record& record, const Json& run) {
     const auto user = number(run, "usage.user_ms"), system = number(run, "usage.system_ms");
     if (user && system)
@@ -68,6 +84,11 @@ void usage_lines(Record& record, const Json& run) {
     if (read > 0 || written > 0)
         record.line("disk",
                     fmt::format("{} read, {} written", size_text(read), size_text(written)));
+    const auto sent = bytes(run, "usage.sent_bytes");
+    const auto received = bytes(run, "usage.received_bytes");
+    if (sent > 0 || received > 0)
+        record.line("network",
+                    fmt::format("{} sent, {} received", size_text(sent), size_text(received)));
     if (number(run, "usage.log_bytes"))
         record.line("log", size_text(bytes(run, "usage.log_bytes")));
 }
@@ -76,6 +97,10 @@ void usage_lines(Record& record, const Json& run) {
 void sandbox_lines(Record& record, const Json& run) {
     if (!field(run, "started_date").empty() && inner(run, "warm").is_boolean())
         record.line("sandbox", flag(run, "warm") ? "was ready" : "was built for it");
+    if (is_over(run) && !field(run, "started_date").empty())
+        record.line("processes", flag(run, "tree_empty")
+                                     ? Cell{"none is left"}
+                                     : Cell{"not known to have ended", Tone::warning});
     if (const Json& grants = inner(run, "grants"); grants.is_array() && !grants.empty())
         record.line("grants", {joined(grants), Tone::warning});
     if (const Json& calls = inner(run, "refused_syscalls"); calls.is_array() && !calls.empty())
@@ -97,10 +122,12 @@ Exit show(Session& session, const Json& run) {
     record.line("reason", field(run, "reason"));
     record.line("release", field(run, "release_id"));
     record.line("attempt", field(run, "attempt"));
+    record.line("rerun of", rerun_text(run));
     record.line("triggers", trigger_sources(run));
     record.line("started", short_time(field(run, "started_date")));
     record.line("completed", short_time(field(run, "completed_date")));
     record.line("took", took(run));
+    record.line("time", times_text(run));
     usage_lines(record, run);
     sandbox_lines(record, run);
     record.line("output", field(run, "std_out"));

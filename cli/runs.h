@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/follow.h"
 #include "cli/session.h"
 
 namespace berth {
@@ -23,9 +24,19 @@ struct LogOptions {
     std::string stream;  // stdout, stderr; empty: both
 };
 
+struct RerunOptions {
+    std::string configs = "original";  // or current, or JSON, @file, -
+    std::string state = "original";    // or current, or text, @file, -
+    std::string release = "original";  // or current
+    bool keeps_state = false;
+    std::optional<std::string> idempotency_key;  // else a random one
+    AfterOptions after;
+};
+
 Result<Exit> run_list(Session& session, const RunFilter& filter);
 Result<Exit> run_show(Session& session, const std::string& run);
 Result<Exit> run_connections(Session& session, const std::string& run, const Paging& paging);
+Result<Exit> run_rerun(Session& session, const std::string& run, const RerunOptions& options);
 Result<Exit> run_cancel(Session& session, const std::string& run);
 Result<Exit> run_trigger_status(Session& session, const std::string& trigger_id);
 Result<Exit> run_log(Session& session, const std::string& run, const LogOptions& options);

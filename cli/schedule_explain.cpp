@@ -267,6 +267,11 @@ Json to_json(const Explanation& told) {
 
 }  // namespace
 
+Result<void> check_schedule_text(const std::string& text) {
+    if (text.empty() || parse_pattern(text, Seconds::allowed)) return {};
+    return tl::unexpected{pointed_at(parse_pattern(text, Seconds::refused).error(), text)};
+}
+
 Result<Exit> explain_schedule(Session& session, const ExplainOptions& options) {
     auto told = explain(options);
     if (!told) return pass_on(told);

@@ -22,6 +22,10 @@ struct ExplainOptions {
     std::string now;  // RFC 3339; empty: by the clock
 };
 
+// A text that no daemon can read is refused here, with a mark below the fault. Whether
+// seconds are allowed is the daemon's affair. An empty one is none, and good.
+Result<void> check_schedule_text(const std::string& text);
+
 Result<Exit> explain_schedule(Session& session, const ExplainOptions& options);
 
 }  // namespace berth

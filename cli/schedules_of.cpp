@@ -4,6 +4,7 @@
 
 #include "cli/fields.h"
 #include "cli/resolve.h"
+#include "cli/schedules.h"
 #include "model/interval.h"
 
 namespace berth {
@@ -34,6 +35,8 @@ void put(Json& body, const char* name, const std::optional<T>& value) {
 }
 
 Result<Json> body_of(const ScheduleFields& fields) {
+    if (fields.text)
+        if (auto good = check_schedule_text(*fields.text); !good) return pass_on(good);
     Json body = Json::object();
     put(body, "text", fields.text);
     put(body, "zone", fields.zone);
@@ -76,6 +79,7 @@ Exit show(Session& session, const Json& schedule) {
     settings_lines(record, schedule);
     record.line("next (UTC)", short_time(field(schedule, "next_date")));
     record.line("last (UTC)", short_time(field(schedule, "last_date")));
+    record.line("warning", {field(schedule, "warning"), Tone::warning});
     record.line("trouble", {field(schedule, "trouble"), Tone::bad});
     session.print(record);
     return Exit::ok;
@@ -88,6 +92,33 @@ Result<std::string> tenant_path(Session& session, const std::string& tenant, con
     std::vector<std::string> segments{"tenants", field(*found, "id"), "schedule"};
     if (!below.empty()) segments.push_back(below);
     return api_path(segments, query);
+}
+
+std::string choices_text(const Json& policy) {
+    const Json& allowed = inner(policy, "allowed_schedules");
+    std::string text = "any schedule";
+    if (allowed.is_array() && !allowed.empty()) {
+        text.clear();
+        for (const Json& choice : allowed)
+            text += fmt::format("{}'{}'", text.empty() ? "" : ", ",
+                                choice.is_string() ? choice.get<std::string>() : to_text(choice));
+    }
+    const auto shortest = number(policy, "shortest_interval_seconds").value_or(0);
+    if (shortest > 0) text += fmt::format(", no more often than each {} s", shortest);
+    return text;
+}
+
+std::string cap_text(const Json& policy, const char* name) {
+    const auto cap = number(policy, name).value_or(0);
+    return cap > 0 ? fmt::format("at most {}", cap) : "no cap of its own";
+}
+
+std::string retries_text(const Json& policy) {
+    const auto retries = number(policy, "retries").value_or(0);
+    if (retries == 0) return "none";
+    return fmt::format("{}, the first after {} s, the longest delay {} s", retries,
+                       field(policy, "retry_first_seconds"),
+                       field(policy, "retry_longest_seconds"));
 }
 
 // `late by 1250 ms`, `skipped: pause`, `bundled into run 17`.
@@ -197,12 +228,18 @@ Result<Exit> integration_policy(Session& session, const std::string& integration
                                 const PolicyFields& fields) {
     auto schedule = body_of(fields.schedule);
     if (!schedule) return pass_on(schedule);
+    for (const std::string& text : fields.allowed)
+        if (text != "any")
+            if (auto good = check_schedule_text(text); !good) return pass_on(good);
     Json body = Json::object();
     if (!schedule->empty()) body["schedule"] = *schedule;
     if (!fields.allowed.empty())
         body["allowed_schedules"] = fields.allowed == std::vector<std::string>{"any"}
                                         ? Json::array()
                                         : Json(fields.allowed);
+    if (auto ok = put_duration(body, "shortest_interval_seconds", "--shortest", fields.shortest);
+        !ok)
+        return pass_on(ok);
     put(body, "most_running", fields.most_running);
     put(body, "most_waiting", fields.most_waiting);
     put(body, "starts_per_minute", fields.starts_per_minute);
@@ -228,10 +265,12 @@ Result<Exit> integration_policy(Session& session, const std::string& integration
     }
     Record record;
     settings_lines(record, inner(*policy, "schedule"));
-    record.line("tenants may choose", field(*policy, "allowed_schedules"));
-    for (const char* cap : {"most_running", "most_waiting", "starts_per_minute",
-                            "tenant_starts_per_minute", "retries"})
-        record.line(cap, field(*policy, cap));
+    record.line("users may choose", choices_text(*policy));
+    record.line("runs at once", cap_text(*policy, "most_running"));
+    record.line("waiting triggers", cap_text(*policy, "most_waiting"));
+    record.line("starts a minute", cap_text(*policy, "starts_per_minute"));
+    record.line("of each tenant", cap_text(*policy, "tenant_starts_per_minute"));
+    record.line("retries", retries_text(*policy));
     session.print(record);
     return Exit::ok;
 }

@@ -33,6 +33,7 @@ Result<Exit> schedule_preview(Session& session, const std::string& tenant, std::
 struct PolicyFields {
     ScheduleFields schedule;
     std::vector<std::string> allowed;
+    std::optional<std::string> shortest;
     std::optional<std::int64_t> most_running, most_waiting, starts_per_minute;
     std::optional<std::int64_t> tenant_starts_per_minute, retries;
     std::optional<std::string> retry_first, retry_longest;

@@ -209,28 +209,7 @@ Result<Exit> tenant_sync(Session& session, const std::string& tenant, const Sync
         "POST", api_path({"tenants", field(*found, "id"), "sync"}, {{"mode", options.mode}}),
         payload, {{"Idempotency-Key", key}});
     if (!accepted) return pass_on(accepted);
-    const std::string trigger = field(*accepted, "trigger_id");
-
-    if (options.after == After::nothing) {
-        if (session.json()) {
-            session.print(*accepted);
-        } else {
-            session.io.out << shown(trigger) << '\n';
-            session.remark(fmt::format(
-                "accepted; 'berth run trigger-status {}' tells which run it became", trigger));
-        }
-        return Exit::ok;
-    }
-    Deadline deadline;
-    if (options.timeout) deadline = std::chrono::steady_clock::now() + *options.timeout;
-    FollowView view;
-    if (options.after == After::wait) view.log = FollowView::Log::hidden;
-    session.remark(fmt::format("trigger {} is accepted", trigger));
-    auto run_id = await_run(session, trigger, deadline);
-    if (!run_id) return pass_on(run_id);
-    auto run = follow_run(session, *run_id, view, deadline);
-    if (!run) return pass_on(run);
-    return conclude(session, *run, view);
+    return after_trigger(session, *accepted, options.after);
 }
 
 Result<Exit> tenant_metadata(Session& session, const std::string& tenant,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/follow.h"
 #include "cli/session.h"
 
 namespace berth {
@@ -30,13 +31,11 @@ struct TenantFields {
     std::optional<bool> archived;
 };
 
-enum class After { nothing, wait, follow };
 struct SyncOptions {
     std::string mode = "normal";
-    After after = After::nothing;
-    std::optional<std::string> payload;           // JSON, @file or -
-    std::optional<std::string> idempotency_key;   // else a random one
-    std::optional<std::chrono::seconds> timeout;  // of waiting for the end
+    AfterOptions after;
+    std::optional<std::string> payload;          // JSON, @file or -
+    std::optional<std::string> idempotency_key;  // else a random one
 };
 
 Result<Exit> tenant_list(Session& session, const TenantFilter& filter);

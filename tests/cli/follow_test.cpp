@@ -173,6 +173,41 @@ TEST_CASE("bytes that are not text come back from base64", "[cli]") {
     }
 }
 
+TEST_CASE("a rerun says what it wants to be given, and is followed like a sync", "[cli]") {
+    FakeDaemon daemon;
+    std::atomic<int> questions = 0;
+    lay_sync(daemon, questions);
+    daemon.on("POST /v2/runs/5/rerun", {202, fmt::format(R"({{"trigger_id":"{}"}})", kTrigger)});
+    const auto body = [&](std::vector<std::string> more, Terminal terminal = {}) {
+        std::vector<std::string> command{"run", "rerun", "5"};
+        command.insert(command.end(), more.begin(), more.end());
+        const Ran ran = run_berth(daemon, command, std::move(terminal));
+        INFO(ran.err);
+        CHECK(ran.exit == Exit::ok);
+        CHECK(ran.out == std::string{kTrigger} + "\n");
+        CHECK(daemon.asked().back().headers.at("idempotency-key").size() >= 3);
+        return daemon.asked().back().body;
+    };
+    CHECK(body({}) == R"({"configs_from":"original","keeps_state":false,"release_from":"original",)"
+                      R"("state_from":"original"})");
+    CHECK(body({"--config", "current", "--state", "current", "--release", "current", "--keep-state",
+                "--idempotency-key", "key"}) ==
+          R"({"configs_from":"current","keeps_state":true,"release_from":"current",)"
+          R"("state_from":"current"})");
+    CHECK(daemon.asked().back().headers.at("idempotency-key") == "key");
+    CHECK(body({"--config", R"({"a":1})", "--state", "-"}, {.input = "cursor 5\n"}) ==
+          R"({"configs":{"a":1},"keeps_state":false,"release_from":"original",)"
+          R"("state":"cursor 5"})");
+
+    const Ran config = run_berth(daemon, {"run", "rerun", "5", "--config", "newest"});
+    CHECK(config.exit == Exit::usage);
+    CHECK_THAT(config.err, Contains("--config is not valid JSON"));
+    const Ran file = run_berth(daemon, {"run", "rerun", "5", "--state", "@/nowhere/state"});
+    CHECK_THAT(file.err, Contains("cannot use --state") && Contains("/nowhere/state"));
+    const Ran release = run_berth(daemon, {"run", "rerun", "5", "--release", "newest"});
+    CHECK(release.exit == Exit::usage);
+}
+
 TEST_CASE("a run is cancelled by id and by its tenant's name", "[cli]") {
     FakeDaemon daemon;
     daemon.on("GET /v2/runs/5", {200, R"({"id":5,"state":"running"})"});

@@ -36,7 +36,10 @@ const char* const kRun = R"json({"id":41,"tenant_id":7,"integration_id":1,"relea
  "triggers":[{"id":1,"source":"cron"},{"id":2,"source":"api"},{"id":3,"source":"cron"}],
  "started_date":"2026-11-22T03:00:00.000000Z","completed_date":"2026-11-22T03:10:00.500000Z",
  "usage":{"user_ms":1200,"system_ms":80,"max_rss_bytes":31457280,"log_bytes":1536,
-  "memory_peak_bytes":47185920,"io_read_bytes":4096,"io_write_bytes":0},
+  "memory_peak_bytes":47185920,"io_read_bytes":4096,"io_write_bytes":0,
+  "sent_bytes":2048,"received_bytes":3145728},
+ "times":{"queued_ms":1500,"preparing_ms":2,"starting_ms":0,"running_ms":600500},
+ "rerun_of":38,"keeps_state":false,
  "warm":true,"refused_syscalls":["ptrace","mount"],"tree_empty":true,
  "grants":["host network"],"std_out":"{\"cursor\":17}"
 })json";
