@@ -132,6 +132,25 @@ Cell became(const Json& slot) {
     return {text, Tone::good};
 }
 
+// The daemon gives them by the page, each after the last one of the page before.
+Result<Json> all_pages(Session& session, const Pairs& query) {
+    Json all = Json::array();
+    for (std::string after;;) {
+        Pairs page_query = query;
+        if (!after.empty()) page_query.emplace_back("after", after);
+        auto page = session.api().get(api_path({"schedules"}, page_query));
+        if (!page) return page;
+        if (!page->is_array()) return all;
+        const bool more = page->size() == static_cast<std::size_t>(kPage);
+        for (Json& schedule : *page)
+            all.push_back(std::move(schedule));
+        if (!more) return all;
+        const std::string last = field(all.back(), "id");
+        if (last.empty() || last == after) return all;
+        after = last;
+    }
+}
+
 }  // namespace
 
 Result<Exit> schedule_list(Session& session, const std::string& integration) {
@@ -141,10 +160,14 @@ Result<Exit> schedule_list(Session& session, const std::string& integration) {
         if (!found) return pass_on(found);
         query.emplace_back("integration_id", field(*found, "id"));
     }
-    auto list = session.api().get(api_path({"schedules"}, query));
+    auto list = all_pages(session, query);
     if (!list) return pass_on(list);
     if (session.json()) {
         session.print(*list);
+        return Exit::ok;
+    }
+    if (list->empty()) {
+        session.remark("there are no schedules yet");
         return Exit::ok;
     }
     Table table{{"TENANT", "SCHEDULE", "ZONE", "SET BY", "NEXT (UTC)", "LAST (UTC)", "TROUBLE"}};
@@ -156,8 +179,7 @@ Result<Exit> schedule_list(Session& session, const std::string& integration) {
                    short_time(field(schedule, "next_date")),
                    short_time(field(schedule, "last_date")),
                    {field(schedule, "trouble"), Tone::bad}});
-    session.print_list(table, Paging{.limit = kPage, .skip = 0, .sort = {}, .descending = false},
-                       list->size(), "there are no schedules yet");
+    session.print(table);
     return Exit::ok;
 }
 

@@ -41,6 +41,7 @@ Json list(const std::vector<T>& values) {
 
 Json to_form(const TenantSchedule& schedule) {
     Json form = settings_form(schedule.settings);
+    form["id"] = schedule.id.value;
     form["tenant_id"] = schedule.tenant_id.value;
     form["source"] = schedule.own ? "tenant" : "integration";
     form["enabled"] = schedule.enabled;

@@ -122,6 +122,19 @@ TEST_CASE("a schedule is listed and shown with what comes next", "[cli]") {
     CHECK_THAT(none.err, Contains("there is no schedule; 'berth schedule set TENANT"));
 }
 
+TEST_CASE("a list of schedules goes over all pages", "[cli]") {
+    FakeDaemon daemon;
+    std::string page;
+    for (int id = 1; id <= 500; ++id)
+        page += fmt::format(R"({}{{"id":{},"tenant_id":{}}})", page.empty() ? "" : ",", id, id);
+    daemon.on("GET /v2/schedules?limit=500", {200, "[" + page + "]"});
+    daemon.on("GET /v2/schedules?limit=500&after=500", {200, R"([{"id":501,"tenant_id":501}])"});
+    const Ran ran = run_berth(daemon, {"schedule", "list"});
+    CHECK(ran.exit == Exit::ok);
+    CHECK_THAT(ran.out, Contains("\n1 ") && Contains("\n500 ") && Contains("\n501 "));
+    CHECK(daemon.asked().size() == 2);
+}
+
 TEST_CASE("setting a schedule sends what is named and nothing else", "[cli]") {
     FakeDaemon daemon;
     lay_tenant(daemon);
