@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "base/loop/stream.h"
 #include "base/loop/timer.h"
 #include "daemon/command_lines.h"
+#include "daemon/descriptor_keeper.h"
 
 namespace berth {
 namespace {
@@ -32,23 +34,29 @@ constexpr int kConfigFd = 4;
 constexpr auto kFirstBackoff = 50ms;
 constexpr auto kMaxBackoff = 5'000ms;
 constexpr auto kLivedWell = 10s;  // after so long an end is not part of a row of them
+constexpr int kRefused = 2;       // exit code of every daemon for a wrong command line
 constexpr auto kStopTime = 30s;   // for each; for berthd beyond its own stop_grace
 
 // One program that is to be there as long as we are. Thread: loop.
 class Kept {
 public:
-    Kept(Loop& loop, const Clock& clock, std::string name, ChildOptions options)
+    // `options` are asked for at each start.
+    // `on_refused`: it does not take what it was started with, and never will.
+    Kept(Loop& loop, const Clock& clock, std::string name, std::function<ChildOptions()> options,
+         std::function<void()> on_refused)
         : loop_{loop},
           clock_{clock},
           name_{std::move(name)},
           options_{std::move(options)},
+          on_refused_{std::move(on_refused)},
           again_{loop, [this] { start(); }} {}
 
     void start() {
+        ++starts_;
         started_ = clock_.steady();
         try {
             child_ =
-                std::make_unique<Child>(loop_, options_, [this](int status) { ended(status); });
+                std::make_unique<Child>(loop_, options_(), [this](int status) { ended(status); });
         } catch (const SystemError& error) {
             log_error(error.what(), {{"program", name_}});
             retry();
@@ -72,6 +80,12 @@ private:
     void ended(int status) {
         loop_.later([held = std::move(child_)] {});  // we are in its callback
         if (stopping_) return loop_.later(gone_);
+        // Once it has run with these words it may run again, whatever it says now.
+        if (starts_ == 1 && WIFEXITED(status) && WEXITSTATUS(status) == kRefused) {
+            log_error("a daemon refuses what it was started with, for the reason above; stopping",
+                      {{"program", name_}});
+            return loop_.later(on_refused_);
+        }
         log_error("a daemon has ended, starting it again",
                   {{"program", name_},
                    {"status", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)}});
@@ -87,7 +101,9 @@ private:
     const Clock& clock_;
     SteadyTime started_{};
     std::string name_;
-    ChildOptions options_;
+    std::function<ChildOptions()> options_;
+    std::function<void()> on_refused_;
+    int starts_ = 0;
     std::shared_ptr<Child> child_;
     std::chrono::milliseconds backoff_ = kFirstBackoff;
     Timer again_;
@@ -128,6 +144,14 @@ Fd listen_for(const std::filesystem::path& path, unsigned mode, uid_t uid, gid_t
     if (::geteuid() == 0)
         check(::lchown(path.c_str(), uid, gid), "giving away '{}'", path.string());
     return std::move(*fd);
+}
+
+// Eight or so for each live run are kept for the runner.
+void raise_file_limit() {
+    rlimit files{};
+    check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
+    files.rlim_cur = files.rlim_max;
+    check(::setrlimit(RLIMIT_NOFILE, &files), "raising the limit of open files");
 }
 
 std::filesystem::path program(const char* name) {
@@ -178,47 +202,29 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     const Fd egress =
         listen_for(config.egress_socket(), 0600, ids.runner_uid, ids.runner_gid, SOCK_SEQPACKET);
 
+    raise_file_limit();
     Loop loop;
     const SystemClock clock;
     const std::vector<std::string> env{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
-    const auto text = [](const auto& value) { return fmt::format("{}", value); };
+    const auto command = [](const char* name, std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), program(name).string());
+        return arguments;
+    };
     ChildOptions launcher_options;
-    launcher_options.argv = {program("berth-launcher").string(),
-                             "--listen-fd",
-                             text(kListenFd),
-                             "--runner-uid",
-                             text(ids.runner_uid),
-                             "--releases",
-                             config.releases_dir.string(),
-                             "--first-uid",
-                             text(config.first_sandbox_uid()),
-                             "--slots",
-                             text(config.slots)};
-    std::ranges::copy(launcher_policy(config), std::back_inserter(launcher_options.argv));
+    launcher_options.argv =
+        command("berth-launcher", launcher_arguments(config, kListenFd, ids.runner_uid));
     launcher_options.env = env;
     launcher_options.fds = {{launcher.get(), kListenFd}};
 
     ChildOptions runner_options;
-    runner_options.argv = {program("berth-runner").string(),
-                           "--root-key",
-                           config.root_key.string(),
-                           "--state-dir",
-                           config.store_dir().string(),
-                           "--listen-fd",
-                           text(kListenFd),
-                           "--daemon-uid",
-                           text(ids.daemon_uid),
-                           "--launcher-socket",
-                           config.launcher_socket().string(),
-                           "--egress-socket",
-                           config.egress_socket().string()};
+    runner_options.argv =
+        command("berth-runner", runner_arguments(config, kListenFd, ids.daemon_uid));
     runner_options.env = env;
     runner_options.fds = {{runner.get(), kListenFd}};
 
     ChildOptions egress_options;
-    egress_options.argv = {program("berth-egress").string(), "--listen-fd", text(kListenFd),
-                           "--runner-uid", text(ids.runner_uid)};
-    std::ranges::copy(egress_policy(config), std::back_inserter(egress_options.argv));
+    egress_options.argv =
+        command("berth-egress", egress_arguments(config, kListenFd, ids.runner_uid));
     egress_options.env = env;
     egress_options.fds = {{egress.get(), kListenFd}};
 
@@ -226,9 +232,8 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     // By descriptor: its user may not be allowed to walk to the file.
     const Fd config_fd{check(::open(config_file.c_str(), O_RDONLY | O_CLOEXEC), "opening '{}'",
                              config_file.string())};
-    daemon_options.argv = {program("berthd").string(), "--config",
-                           fmt::format("/proc/self/fd/{}", kConfigFd), "--listen-fd",
-                           text(kListenFd)};
+    daemon_options.argv = command("berthd", {"--config", fmt::format("/proc/self/fd/{}", kConfigFd),
+                                             "--listen-fd", std::to_string(kListenFd)});
     daemon_options.env = env;
     daemon_options.fds = {{control.get(), kListenFd}, {config_fd.get(), kConfigFd}};
     if (::geteuid() == 0) {
@@ -243,10 +248,20 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
         daemon_options.drop_capabilities = true;
     }
 
-    Kept launcher_program{loop, clock, "berth-launcher", std::move(launcher_options)};
-    Kept egress_program{loop, clock, "berth-egress", std::move(egress_options)};
-    Kept runner_program{loop, clock, "berth-runner", std::move(runner_options)};
-    Kept daemon_program{loop, clock, "berthd", std::move(daemon_options)};
+    // What a live run needs outlives its runner here, and ends with us.
+    DescriptorKeeper keeper{loop, config.run_dir / "runner-notify.sock", ids.runner_uid,
+                            ids.runner_gid};
+    int code = 0;
+    std::function<void()> stop_all;
+    const auto refused = [&] {
+        code = kRefused;
+        stop_all();
+    };
+    Kept launcher_program{loop, clock, "berth-launcher", [&] { return launcher_options; }, refused};
+    Kept egress_program{loop, clock, "berth-egress", [&] { return egress_options; }, refused};
+    Kept runner_program{loop, clock, "berth-runner",
+                        [&] { return keeper.with_kept(runner_options); }, refused};
+    Kept daemon_program{loop, clock, "berthd", [&] { return daemon_options; }, refused};
     launcher_program.start();
     egress_program.start();
     runner_program.start();
@@ -262,23 +277,36 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
         too_long.start(time);
         program.stop(signo, std::move(gone));
     };
+    // Takes a right that the launcher has given up.
+    std::unique_ptr<Child> removing;
+    const auto remove_groups = [&] {
+        ChildOptions options;
+        options.argv = {program("berth-launcher").string(), "--remove-groups"};
+        options.env = env;
+        try {
+            removing = std::make_unique<Child>(loop, options, [&](int) { loop.stop(); });
+        } catch (const SystemError& error) {
+            log_warning(error.what());
+            loop.stop();
+        }
+    };
     bool stopping = false;
-    const Signals signals{
-        loop, {SIGTERM, SIGINT}, [&](int) {
-            if (std::exchange(stopping, true)) return;
-            end(daemon_program, SIGINT, config.stop_grace + kStopTime, [&] {
-                end(runner_program, SIGTERM, kStopTime, [&] {
-                    end(egress_program, SIGTERM, kStopTime,
-                        [&] { end(launcher_program, SIGTERM, kStopTime, [&] { loop.stop(); }); });
-                });
+    stop_all = [&] {
+        if (std::exchange(stopping, true)) return;
+        end(daemon_program, SIGINT, config.stop_grace + kStopTime, [&] {
+            end(runner_program, SIGTERM, kStopTime, [&] {
+                end(egress_program, SIGTERM, kStopTime,
+                    [&] { end(launcher_program, SIGTERM, kStopTime, remove_groups); });
             });
-        }};
+        });
+    };
+    const Signals signals{loop, {SIGTERM, SIGINT}, [&](int) { stop_all(); }};
     loop.run();
     ::unlink(config.control_socket().c_str());
     ::unlink(config.runner_socket().c_str());
     ::unlink(config.launcher_socket().c_str());
     ::unlink(config.egress_socket().c_str());
-    return 0;
+    return code;
 }
 
 }  // namespace berth

@@ -28,6 +28,24 @@ std::string Masker::flush(OutputStream stream) {
     return streams_.at(static_cast<std::size_t>(stream)).finish();
 }
 
+Masker::Held Masker::held(OutputStream stream) const {
+    const Progress& now = streams_.at(static_cast<std::size_t>(stream));
+    return {now.held, now.in_mask ? now.mask_end - now.held_at : 0, now.in_mask};
+}
+
+// What is held back is the beginning of a form, so that reading it again leads to the
+// same state.
+void Masker::take_over(OutputStream stream, const Held& held) {
+    if (!automaton_) return;
+    Progress& now = streams_.at(static_cast<std::size_t>(stream));
+    now.in_mask = held.in_mask;
+    now.mask_end = held.covered;
+    now.held = held.bytes;
+    now.state = automaton_->scan(0, held.bytes, [&](std::size_t end, std::uint32_t length) {
+        now.add({end - length, end});
+    });
+}
+
 std::string Masker::mask(std::string_view text) const {
     Progress progress;
     std::string out = advance(progress, text);

@@ -32,6 +32,15 @@ public:
     std::string feed(OutputStream stream, std::string_view bytes);
     // The rest, at the end of the stream.
     std::string flush(OutputStream stream);
+    // Where a stream stands, for a masker of the same secrets that goes on in its place.
+    struct Held {
+        std::string bytes;          // held back: raw
+        std::uint64_t covered = 0;  // of them, by the `***` that was written last,
+        bool in_mask = false;       // which may still grow
+    };
+    Held held(OutputStream stream) const;
+    // Before the first feed() of that stream.
+    void take_over(OutputStream stream, const Held& held);
     // A whole text at once, apart from the streams.
     std::string mask(std::string_view text) const;
 

@@ -40,10 +40,13 @@ bool EgressClient::present() const {
     return channel_ && (answers_ || clock_.steady() - attached_ < limits::kEgressHelloTime);
 }
 
-void EgressClient::serve(RunKey run, std::vector<std::string> names, std::vector<Fd> listeners) {
+void EgressClient::serve(RunKey run, std::vector<std::string> names, std::vector<Fd> listeners,
+                         std::uint32_t turn, std::uint64_t connections) {
     Served& served = runs_[run];
     served.names = std::move(names);
     served.listeners = std::move(listeners);
+    served.turn = turn;
+    served.connections = connections;
     if (channel_) hand_over(run, served);
 }
 

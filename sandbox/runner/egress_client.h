@@ -37,7 +37,9 @@ public:
     // It answers, or was connected to a moment ago and may still be starting.
     bool present() const;
 
-    void serve(RunKey run, std::vector<std::string> names, std::vector<Fd> listeners);
+    // `turn` and `connections`: where an earlier runner stood with it.
+    void serve(RunKey run, std::vector<std::string> names, std::vector<Fd> listeners,
+               std::uint32_t turn = 0, std::uint64_t connections = 0);
     // `done` when its last Connection has come, or nothing more can be expected of it.
     // A run that is not served is done too.
     void stop(RunKey run, Callback<void()> done);

@@ -84,4 +84,11 @@ Result<std::vector<Secret>> Keys::open(const std::vector<ipc::RunSecret>& secret
     return values;
 }
 
+vault::Masker make_masker(const std::vector<Secret>& secrets) {
+    std::vector<std::string_view> values;
+    for (const Secret& secret : secrets)
+        values.push_back(secret.reveal());
+    return vault::Masker{values};
+}
+
 }  // namespace berth::runner

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "sandbox/ipc/messages.h"
 #include "vault/keeper.h"
+#include "vault/mask.h"
 
 namespace berth::runner {
 
@@ -33,5 +34,7 @@ private:
     std::optional<vault_open::Keeper> keeper_;
     std::string why_;
 };
+
+vault::Masker make_masker(const std::vector<Secret>& secrets);
 
 }  // namespace berth::runner

@@ -17,6 +17,18 @@ void LastLine::add(std::string_view bytes) {
 
 void LastLine::finish() { end_line(); }
 
+LastLine::Progress LastLine::progress() const {
+    return {last_.text, last_.bytes, text_, bytes_, static_cast<unsigned char>(last_char_), blank_};
+}
+
+void LastLine::take_over(const Progress& before) {
+    last_ = {before.last, before.last_bytes};
+    text_ = before.text;
+    bytes_ = before.bytes;
+    last_char_ = static_cast<char>(before.last_char);
+    blank_ = before.blank;
+}
+
 void LastLine::add_part(std::string_view part) {
     if (part.empty()) return;
     // One byte more than the limit, for the '\r' of a line that just fits.

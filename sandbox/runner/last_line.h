@@ -24,6 +24,22 @@ public:
     // The last line with more than white space in it, among those that are finished.
     const Line& line() const noexcept { return last_; }
 
+    // All it knows, for one that goes on in its place.
+    struct Progress {
+        std::string last;
+        std::uint64_t last_bytes = 0;
+        std::string text;
+        std::uint64_t bytes = 0;
+        std::uint32_t last_char = 0;
+        bool blank = true;
+        template <class V>
+        void fields(V& v) {
+            v(last, last_bytes, text, bytes, last_char, blank);
+        }
+    };
+    Progress progress() const;
+    void take_over(const Progress& before);
+
 private:
     void add_part(std::string_view part);
     void end_line();

@@ -1,29 +1,20 @@
 #include "sandbox/runner/live_run.h"
 
 #include <poll.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
-#include <array>
 #include <csignal>
 #include <utility>
 
 #include "base/error.h"
 #include "base/overloaded.h"
-#include "base/pipe.h"
 #include "model/limits.h"
 #include "sandbox/runner/cgroup_events.h"
 
 namespace berth::runner {
-namespace {
 
 using ipc::EndKind;
 using ipc::StreamKind;
-
-std::chrono::milliseconds ms(auto duration) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
-}
-
-}  // namespace
 
 void LiveRun::Watched::watch(Loop& loop, std::function<void()> on_ready) {
     poll.emplace(loop, fd.get(), [ready = std::move(on_ready)](int) { ready(); });
@@ -35,25 +26,24 @@ void LiveRun::Watched::close() {
     fd.reset();
 }
 
-LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOrder order,
-                 Events events)
+LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher,
+                 const DescriptorStore& store, RunOrder order, Events events)
     : loop_{loop},
       clock_{clock},
       launcher_{launcher},
+      store_{store},
       key_{order.key},
       plan_{std::move(order.plan)},
       wall_time_{order.wall_time},
       request_{order.request},
       limits_{order.request.assignment.limits},
+      secrets_{std::move(order.secrets)},
+      egress_names_{std::move(order.egress_names)},
       events_{std::move(events)},
-      output_{std::move(order.masker),
-              {limits::kLogBytes, limits::kStateBytes},
-              [this](StreamKind stream, std::string bytes) {
-                  events_.on_output({key_.run_id, key_.attempt, next_seq_++,
-                                     to_micros(clock_.now()), stream, std::move(bytes)});
-              }},
+      output_{std::move(order.masker), RunOutput::kLimits,
+              [this](StreamKind stream, std::string bytes) { say(stream, std::move(bytes)); }},
       deadline_{loop, [this] { on_deadline(); }} {
-    deadline_.start(ms(limits::kSetupTime));
+    arm(limits::kSetupTime);
     if (order.taken)
         go_warm(std::move(*order.taken));
     else
@@ -62,142 +52,14 @@ LiveRun::LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOr
 
 LiveRun::~LiveRun() {
     launcher_.forget(build_id_);
-    if (state_ != State::ended) kill_sandbox();
+    if (state_ == State::ended || left_behind_) return;
+    close_status();
+    kill_sandbox();
 }
 
-// ---- building, executing
-
-void LiveRun::build() {
-    state_ = State::building;
-    build_id_ = launcher_.build(request_, [this](BuildResult result) { built(std::move(result)); });
-}
-
-void LiveRun::built(BuildResult result) {
-    if (auto* failed = std::get_if<BuildFailed>(&result)) {
-        decide({EndKind::setup_failed, failed->err, std::move(failed->text)});
-        return finish();
-    }
-    adopt(std::get<Sandbox>(result));
-    try {
-        send_plan();
-    } catch (const SystemError& error) {
-        return not_started(error);
-    }
-    watch_start();
-}
-
-// The launcher mounts the release while pid 2 reads the plan.
-void LiveRun::go_warm(LauncherClient::Taken taken) {
-    build_id_ = taken.id;
-    launcher_.when_answered(build_id_, [this](ipc::Attached answer) { this->taken(answer); });
-    warm_ = true;
-    adopt(taken.sandbox);
-    try {
-        send_plan();
-    } catch (const SystemError&) {  // it has died; should it be something else, that is met again
-        launcher_.forget(build_id_);
-        go_cold();
-    }
-}
-
-// Until now nobody has looked at the sandbox's sockets: only with this answer it is clear
-// what their ends mean.
-void LiveRun::taken(const ipc::Attached& answer) {
-    if (state_ != State::executing) return;
-    if (answer.step == ipc::Step::none) return watch_start();
-    if (answer.step == ipc::Step::slot) return go_cold();
-    decide({EndKind::setup_failed, answer.err, ipc::step_text(answer.step)});
-    kill();
-}
-
-// Nothing was executed in the parked one.
-void LiveRun::go_cold() {
-    plan_socket_.close();
-    status_.close();
-    pidfd_.close();
-    cgroup_.reset();
-    listeners_.clear();
-    out_.reset();
-    err_.reset();
-    warm_ = false;
-    build();
-}
-
-void LiveRun::adopt(Sandbox& sandbox) {
-    sandbox_ = sandbox.name;
-    protections_ = sandbox.protections;
-    cgroup_ = std::move(sandbox.cgroup);
-    plan_socket_.fd = std::move(sandbox.plan);
-    status_.fd = std::move(sandbox.status);
-    pidfd_.fd = std::move(sandbox.pidfd);
-    listeners_ = std::move(sandbox.listeners);
-    state_ = State::executing;
-}
-
-void LiveRun::send_plan() {
-    std::array<Fd, 3> streams;
-    make_pipes(streams);
-    const std::array<int, 4> fds{plan_.memfd.get(), streams[0].get(), streams[1].get(),
-                                 streams[2].get()};
-    if (const int err = send_record(plan_socket_.fd.get(), plan_.header, fds); err != 0)
-        throw SystemError{err, "sending the plan to the sandbox"};
-}
-
-void LiveRun::watch_start() {
-    plan_.memfd.reset();  // the plaintext is now pid 2's alone
-    try {                 // it takes descriptors
-        if (!listeners_.empty()) events_.on_listeners(std::move(listeners_));
-        plan_socket_.watch(loop_, [this] { plan_ready(); });
-        status_.watch(loop_, [this] { status_ready(); });
-    } catch (const SystemError& error) {
-        not_started(error);
-    }
-}
-
-void LiveRun::not_started(const SystemError& error) {
-    decide({EndKind::setup_failed, error.err(), error.what()});
-    kill();
-}
-
-void LiveRun::make_pipes(std::array<Fd, 3>& for_script) {
-    Pipe in = make_pipe();
-    Pipe out = make_pipe();
-    Pipe err = make_pipe();
-    in.write.reset();  // stdin is at its end from the start
-    // The script has another uid, and opens /dev/stderr by /proc/self/fd/2: with a
-    // pipe's own mode 0600 that would be refused. Nobody else can reach them.
-    check(::fchmod(in.read.get(), 0666), "opening stdin to the script's user");
-    check(::fchmod(out.write.get(), 0666), "opening stdout to the script's user");
-    check(::fchmod(err.write.get(), 0666), "opening stderr to the script's user");
-
-    const auto attach = [this](std::optional<OutputPipe>& pipe, Fd end, StreamKind stream) {
-        pipe.emplace(
-            loop_, std::move(end),
-            OutputPipe::Events{[this, stream](std::string_view raw) { output_.add(stream, raw); },
-                               [this] { drained_some(); }});
-        pipe->pause();  // until it is known that the program runs: Started comes first
-    };
-    attach(out_, std::move(out.read), StreamKind::out);
-    attach(err_, std::move(err.read), StreamKind::err);
-    for_script = {std::move(in.read), std::move(out.write), std::move(err.write)};
-}
-
-void LiveRun::plan_ready() {
-    const Packet packet = receive_packet(plan_socket_.fd.get());
-    if (packet.state == Packet::State::nothing_yet) return;
-    if (packet.state == Packet::State::closed) {  // by close-on-exec: the program runs
-        plan_socket_.close();
-        state_ = State::running;
-        deadline_.start(ms(wall_time_));
-        read_output();
-        return events_.on_started(
-            {key_.run_id, key_.attempt, to_micros(clock_.now()), protections_, warm_});
-    }
-    if (const auto failed = packet.as<ipc::PlanFailed>(ipc::Record::plan_failed))
-        decide({EndKind::setup_failed, failed->err, ipc::step_text(failed->step)});
-    else
-        decide({EndKind::setup_failed, packet.err, "the sandbox died before it took the plan"});
-    kill();
+void LiveRun::arm(std::chrono::milliseconds time) {
+    due_ = clock_.steady() + time;
+    deadline_.start(time);
 }
 
 // ---- running and after
@@ -206,11 +68,12 @@ void LiveRun::status_ready() {
     // Both sockets may be ready in one turn; what happened first is said first.
     if (state_ == State::executing) plan_ready();
     if (!status_.fd) return;
-    const Packet packet = receive_packet(status_.fd.get());
+    // Left there: should we be killed before it is saved, the next runner reads it.
+    const Packet packet = receive_packet(status_.fd.get(), MSG_PEEK);
     if (packet.state == Packet::State::nothing_yet) return;
     if (const auto report = packet.as<ipc::EndReport>(ipc::Record::ended)) {
         take_report(*report);
-        status_.close();
+        close_status();
         return drain();
     }
     counters_ = read_counters(cgroup_.get());
@@ -220,8 +83,10 @@ void LiveRun::status_ready() {
 
 void LiveRun::take_report(const ipc::EndReport& report) {
     report_ = report;
+    reported_ = true;
     counters_ = read_counters(cgroup_.get());
     decide(verdict_of(report, counters_, limits_));
+    step();  // also when the verdict was there before
 }
 
 void LiveRun::cancel() {
@@ -255,7 +120,7 @@ void LiveRun::on_deadline() {
         case State::killing: return drain();  // stuck in the kernel; the launcher keeps its slot
         case State::draining:
             // While berthd takes nothing, the rest still waits in the pipes.
-            if (paused_) return deadline_.start(ms(limits::kDrainTime));
+            if (paused_ || waiting_) return arm(limits::kDrainTime);
             out_->cut();
             err_->cut();
             return finish();
@@ -264,22 +129,23 @@ void LiveRun::on_deadline() {
 }
 
 void LiveRun::terminate(Verdict why) {
-    decide(std::move(why));
     state_ = State::terminating;
     ipc::SignalRequest request;
     request.header.record = ipc::Record::signal;
     request.signo = SIGTERM;
-    if (send_record(status_.fd.get(), request) != 0) return kill();
-    deadline_.start(ms(limits::kTermGrace));
+    const bool sent = send_record(status_.fd.get(), request) == 0;
+    arm(limits::kTermGrace);
+    decide(std::move(why));
+    if (!sent) kill();
 }
 
 void LiveRun::kill() {
     read_output();  // to its end
     state_ = State::killing;
     plan_socket_.close();
-    status_.close();
+    close_status();
     kill_sandbox();
-    deadline_.start(ms(limits::kTermGrace));
+    arm(limits::kTermGrace);
     // Readable when pid 1 is dead, which is after all others in its namespace.
     pidfd_.watch(loop_, [this] { drain(); });
 }
@@ -292,13 +158,12 @@ bool LiveRun::tree_is_empty() const {
 
 void LiveRun::tell_notes() {
     for (const std::string& note : notes_of(*verdict_, counters_, limits_))
-        events_.on_output({key_.run_id, key_.attempt, next_seq_++, to_micros(clock_.now()),
-                           StreamKind::note, note + "\n"});
+        say(StreamKind::note, note + "\n");
 }
 
 void LiveRun::drain() {
     state_ = State::draining;
-    deadline_.start(ms(limits::kDrainTime));
+    arm(limits::kDrainTime);
     // Who stopped a run wants to know that nothing of it is left; others need not wait.
     if (was_stopped() && !tree_is_empty())
         pidfd_.watch(loop_, [this] {
@@ -324,7 +189,7 @@ void LiveRun::drained_some() {
 void LiveRun::finish() {
     BERTH_ASSERT(verdict_ && state_ != State::ended);
     plan_socket_.close();
-    status_.close();
+    close_status();
     state_ = State::ended;
     deadline_.stop();
     if (counters_.memory_peak_bytes == 0) counters_ = read_counters(cgroup_.get());
@@ -353,11 +218,20 @@ void LiveRun::finish() {
     ended.tree_empty = tree_is_empty() || counters_.known_empty;
     ended.max_rss_bytes = report_.max_rss_bytes;
     ended.log_bytes = output_.printed_bytes();
+    step(&ended);
     events_.on_ended(ended);
 }
 
 void LiveRun::decide(Verdict verdict) {
-    if (!verdict_) verdict_ = std::move(verdict);
+    if (verdict_) return;
+    verdict_ = std::move(verdict);
+    step();
+}
+
+// pid 1 waits for its end, and the service manager has copies of ours.
+void LiveRun::close_status() noexcept {
+    if (status_.fd) ::shutdown(status_.fd.get(), SHUT_RDWR);
+    status_.close();
 }
 
 void LiveRun::kill_sandbox() {
@@ -379,7 +253,7 @@ void LiveRun::resume_output() {
 }
 
 void LiveRun::read_output() {
-    if (paused_) return;
+    if (paused_ || waiting_) return;
     if (out_) out_->resume();
     if (err_) err_->resume();
 }

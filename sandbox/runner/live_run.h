@@ -8,18 +8,26 @@
 // With a parked sandbox it begins at `executing`, and goes back to `building` should that
 // one have died.
 // A limit or a cancellation sends SIGTERM to all processes of the sandbox; after
-// the grace the launcher kills all that is in it, and the status socket is closed,
+// the grace the launcher kills all that is in it, and the status socket is shut down,
 // which makes pid 1 exit and the kernel kill the rest, should there be no launcher.
 // Output is read in every state in which there are pipes.
+// From `running` on its state is saved after each step, before anybody hears of it, so that
+// the next berth-runner goes on where this one ended.
+//
+// live_run_start.cpp has it until its program runs, live_run.cpp from there to its end,
+// live_run_saved.cpp what outlives this process.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/descriptor_store.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/loop/loop.h"
@@ -27,10 +35,12 @@
 #include "base/loop/timer.h"
 #include "sandbox/ipc/messages.h"
 #include "sandbox/runner/launcher_client.h"
+#include "sandbox/runner/left_run.h"
 #include "sandbox/runner/output.h"
 #include "sandbox/runner/output_pipe.h"
 #include "sandbox/runner/plan.h"
 #include "sandbox/runner/run_key.h"
+#include "sandbox/runner/saved_run.h"
 #include "sandbox/runner/verdict.h"
 
 namespace berth::runner {
@@ -43,6 +53,8 @@ struct RunOrder {
     Plan plan;
     vault::Masker masker;
     std::chrono::seconds wall_time{};
+    std::vector<ipc::RunSecret> secrets;  // sealed, for a runner after this one
+    std::vector<std::string> egress_names;
 };
 
 // Thread: loop. The destructor kills what is left of the sandbox.
@@ -59,13 +71,22 @@ public:
         std::function<void(ipc::Output)> on_output;
         std::function<void(const ipc::Ended&)> on_ended;
     };
-    LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, RunOrder order,
-            Events events);
+    LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, const DescriptorStore& store,
+            RunOrder order, Events events);
+    // It has said Started. Reads nothing until go_on(); its limits hold meanwhile.
+    LiveRun(Loop& loop, const Clock& clock, LauncherClient& launcher, const DescriptorStore& store,
+            LeftRun left, Events events);
     LiveRun(const LiveRun&) = delete;
     LiveRun& operator=(const LiveRun&) = delete;
     ~LiveRun();
 
     void cancel();
+    // With the secrets opened again, after it was left by another runner.
+    void go_on(vault::Masker masker);
+    // This process ends: the destructor leaves it to the next one, if it is saved.
+    void leave() noexcept { left_behind_ = saved_ != nullptr; }
+    // What is saved of it; nothing when nothing is.
+    const std::shared_ptr<SavedRun>& saved() const noexcept { return saved_; }
     // Back-pressure from berthd: the script blocks on its pipes meanwhile.
     void pause_output();
     void resume_output();
@@ -83,7 +104,9 @@ private:
     void not_started(const SystemError& error);
     void read_output();
     void make_pipes(std::array<Fd, 3>& for_script);
+    void attach(std::optional<OutputPipe>& pipe, Fd end, ipc::StreamKind stream);
     void plan_ready();
+    bool init_is_gone() const;
     void status_ready();
     void on_deadline();
     void terminate(Verdict why);
@@ -97,6 +120,15 @@ private:
     bool was_stopped() const;
     void tell_notes();
     void kill_sandbox();
+    void close_status() noexcept;
+    void arm(std::chrono::milliseconds time);  // the deadline
+    void say(ipc::StreamKind stream, std::string bytes);
+
+    void save_listeners();
+    void save_start(const ipc::Started& started);
+    RunProgress progress() const;
+    void step(const ipc::Ended* ended = nullptr);
+    void not_saved(const SystemError& error);
 
     // A descriptor and its watcher, which must go first.
     struct Watched {
@@ -109,11 +141,14 @@ private:
     Loop& loop_;
     const Clock& clock_;
     LauncherClient& launcher_;
+    const DescriptorStore& store_;
     RunKey key_;
     Plan plan_;
     std::chrono::seconds wall_time_;
     ipc::BuildRequest request_;
     ipc::SandboxLimits limits_;
+    std::vector<ipc::RunSecret> secrets_;
+    std::vector<std::string> egress_names_;
     Events events_;
     State state_ = State::building;
     std::uint64_t build_id_ = 0;
@@ -123,8 +158,14 @@ private:
     std::uint64_t next_seq_ = 1;
     bool paused_ = false;
     std::optional<Verdict> verdict_;
+    bool reported_ = false;
     ipc::EndReport report_;
     CgroupCounters counters_;
+    std::uint32_t restarts_ = 0;
+    std::shared_ptr<SavedRun> saved_;
+    bool left_behind_ = false;
+    std::optional<RunOutput::Progress> waiting_;  // for go_on()
+    std::vector<ipc::Output> said_;               // not saved yet, so not told yet
     RunOutput output_;
     Fd cgroup_;
     std::vector<Fd> listeners_;  // until it is certain that this sandbox is the run's
@@ -134,6 +175,7 @@ private:
     std::optional<OutputPipe> out_;
     std::optional<OutputPipe> err_;
     Timer deadline_;  // of the state: setup, wall time, grace, death, drain
+    SteadyTime due_{};
 };
 
 }  // namespace berth::runner

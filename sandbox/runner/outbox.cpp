@@ -17,6 +17,7 @@ bool Outbox::add(const ipc::Output& output) {
     Said* const said = find(output.run_id, output.attempt);
     if (said == nullptr) return false;
     bytes_ += output.bytes.size();
+    said->bytes += output.bytes.size();
     said->outputs.push_back(output);
     return true;
 }
@@ -37,8 +38,10 @@ void Outbox::stored(const ipc::Stored& stored) {
     Said* const said = find(stored.run.run_id, stored.run.attempt);
     if (said == nullptr) return;
     auto& outputs = said->outputs;
-    for (; !outputs.empty() && outputs.front().seq <= stored.seq; outputs.pop_front())
+    for (; !outputs.empty() && outputs.front().seq <= stored.seq; outputs.pop_front()) {
         bytes_ -= outputs.front().bytes.size();
+        said->bytes -= outputs.front().bytes.size();
+    }
     auto& connections = said->connections;
     while (!connections.empty() && connections.front().number <= stored.connections)
         connections.pop_front();
@@ -47,9 +50,13 @@ void Outbox::stored(const ipc::Stored& stored) {
 void Outbox::close(RunKey run) {
     const auto found = runs_.find(run);
     if (found == runs_.end()) return;
-    for (const ipc::Output& output : found->second.outputs)
-        bytes_ -= output.bytes.size();
+    bytes_ -= found->second.bytes;
     runs_.erase(found);
+}
+
+std::size_t Outbox::bytes(RunKey run) const {
+    const auto found = runs_.find(run);
+    return found == runs_.end() ? 0 : found->second.bytes;
 }
 
 std::vector<RunKey> Outbox::runs() const {

@@ -31,27 +31,36 @@ public:
     std::vector<RunKey> runs() const;
     // Of the output that is kept.
     std::size_t bytes() const noexcept { return bytes_; }
+    std::size_t bytes(RunKey run) const;
 
     // All that is kept, each run in the order it was said.
     template <typename Send>
     void repeat(Send send) const {
-        for (const auto& [key, said] : runs_) {
-            if (said.started) send(*said.started);
-            for (const ipc::Output& output : said.outputs)
-                send(output);
-            for (const ipc::Connection& connection : said.connections)
-                send(connection);
-            if (said.ended) send(*said.ended);
-        }
+        for (const auto& [key, said] : runs_)
+            repeat(said, send);
+    }
+    template <typename Send>
+    void repeat(RunKey run, Send send) const {
+        if (const auto found = runs_.find(run); found != runs_.end()) repeat(found->second, send);
     }
 
 private:
     struct Said {
         std::optional<ipc::Started> started;
         std::deque<ipc::Output> outputs;
+        std::size_t bytes = 0;  // of the outputs
         std::deque<ipc::Connection> connections;
         std::optional<ipc::Ended> ended;
     };
+    template <typename Send>
+    static void repeat(const Said& said, Send& send) {
+        if (said.started) send(*said.started);
+        for (const ipc::Output& output : said.outputs)
+            send(output);
+        for (const ipc::Connection& connection : said.connections)
+            send(connection);
+        if (said.ended) send(*said.ended);
+    }
     Said* find(std::int64_t run_id, std::int32_t attempt);
 
     std::map<RunKey, Said> runs_;

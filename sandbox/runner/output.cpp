@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "model/limits.h"
-
 namespace berth::runner {
 namespace {
 
@@ -38,6 +36,25 @@ void RunOutput::add(ipc::StreamKind stream, std::string_view raw) {
     // Past the limit only stdout matters, for the state in its last line.
     if (cut_ && stream != ipc::StreamKind::out) return;
     keep(stream, masker_.feed(mask_stream(stream), raw));
+}
+
+RunOutput::Progress RunOutput::progress() const {
+    return {printed_,
+            kept_,
+            cut_,
+            last_line_.progress(),
+            masker_.held(OutputStream::out),
+            masker_.held(OutputStream::err)};
+}
+
+void RunOutput::take_over(vault::Masker masker, const Progress& before) {
+    masker_ = std::move(masker);
+    masker_.take_over(OutputStream::out, before.out);
+    masker_.take_over(OutputStream::err, before.err);
+    last_line_.take_over(before.last_line);
+    printed_ = before.printed;
+    kept_ = before.kept;
+    cut_ = before.cut;
 }
 
 void RunOutput::finish() {

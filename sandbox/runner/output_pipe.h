@@ -26,6 +26,7 @@ public:
     // Reads what is there now and closes, though a writer may be left.
     void cut();
     bool ended() const noexcept { return !fd_; }
+    int fd() const noexcept { return fd_.get(); }
 
 private:
     enum class Wanted { no, yes };

@@ -1,6 +1,8 @@
 #include "sandbox/runner/record.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -26,9 +28,15 @@ void take_descriptors(msghdr& header, std::vector<Fd>& into) {
     }
 }
 
+// Whether descriptors were cut off for want of them, not because too many were sent.
+bool has_no_room() {
+    const Fd one_more{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)};
+    return !one_more && errno == EMFILE;
+}
+
 }  // namespace
 
-Packet receive_packet(int socket) {
+Packet receive_packet(int socket, int flags) {
     Packet packet;
     Control control;
     iovec part{packet.bytes.data(), packet.bytes.size()};
@@ -39,7 +47,7 @@ Packet receive_packet(int socket) {
     header.msg_controllen = sizeof control.bytes;
     ssize_t n = 0;
     do {
-        n = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        n = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT | flags);
     } while (n < 0 && errno == EINTR);
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return packet;
@@ -51,10 +59,12 @@ Packet receive_packet(int socket) {
     take_descriptors(header, packet.descriptors);
     if (n == 0) {
         packet.state = Packet::State::closed;
-    } else if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
+    } else if ((header.msg_flags & MSG_TRUNC) != 0 ||
+               ((header.msg_flags & MSG_CTRUNC) != 0 && !has_no_room())) {
         packet.state = Packet::State::broken;
         packet.err = EPROTO;
     } else {
+        packet.lacks_descriptors = (header.msg_flags & MSG_CTRUNC) != 0;
         packet.state = Packet::State::received;
         packet.size = static_cast<std::size_t>(n);
     }

@@ -23,6 +23,8 @@ struct Packet {
     enum class State { received, nothing_yet, closed, broken };
     State state = State::nothing_yet;
     int err = 0;  // when broken: errno, or EPROTO for a packet no record can be
+    // Received, but for descriptors: this process may have no more of them.
+    bool lacks_descriptors = false;
     std::array<char, 512> bytes{};
     std::size_t size = 0;
     std::vector<Fd> descriptors;
@@ -41,8 +43,8 @@ struct Packet {
     }
 };
 
-// Never blocks. Received descriptors are close-on-exec.
-Packet receive_packet(int socket);
+// Never blocks. Received descriptors are close-on-exec. With MSG_PEEK it stays in the socket.
+Packet receive_packet(int socket, int flags = 0);
 
 // Never blocks and raises no SIGPIPE. 0, or errno: EAGAIN when the socket is full.
 int send_packet(int socket, const void* bytes, std::size_t size, std::span<const int> descriptors);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "model/limits.h"
+#include "sandbox/runner/left_run.h"
 
 namespace berth::runner {
 namespace {
@@ -26,16 +27,10 @@ ipc::Ended setup_failed(const RunKey& key, std::int64_t time_us, std::string why
     return ended;
 }
 
-vault::Masker make_masker(const std::vector<Secret>& secrets) {
-    std::vector<std::string_view> values;
-    for (const Secret& secret : secrets)
-        values.push_back(secret.reveal());
-    return vault::Masker{values};
-}
-
 }  // namespace
 
-Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, Events events)
+Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, Events events,
+               DescriptorStore store)
     : loop_{loop},
       clock_{clock},
       keys_{std::move(keys)},
@@ -46,14 +41,20 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
                  [this] { pool_changed(); }}},
       egress_{loop,
               clock,
-              {[this](const ipc::Connection& connection) { say(connection); },
+              {[this](const ipc::Connection& connection) {
+                   save(connection);
+                   say(connection);
+               },
                [this] {
                    if (!launcher_.expected()) say_hello();
                },
                [this] { events_.on_egress_gone(); }}},
-      tell_pool_{loop, [this] {
+      store_{std::move(store)},
+      tell_pool_{loop,
+                 [this] {
                      if (daemon_) daemon_->send(launcher_.pool());
-                 }} {}
+                 }},
+      leave_{loop, [this] { leave_in_time(); }} {}
 
 // ---- the two connections
 
@@ -118,6 +119,9 @@ void Runner::kill_all() {
     egress_.forget_all();
     held_back_ = false;
     outbox_ = {};
+    left_.clear();
+    for (const auto& [key, saved] : std::exchange(saved_, {}))
+        store_.remove(stored_name(key));
     daemon_.reset();
 }
 
@@ -135,7 +139,10 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
         switch (type) {
             case ipc::MessageType::load_keys:
                 return take<ipc::LoadKeys>(payload, [this](const ipc::LoadKeys& message) {
-                    daemon_->send(keys_.load(message));
+                    const auto loaded = keys_.load(message);
+                    keys_loaded_ = loaded.ok;
+                    daemon_->send(loaded);
+                    go_on();
                 });
             case ipc::MessageType::new_data_key:
                 return take<ipc::NewDataKey>(payload, [this](const ipc::NewDataKey& message) {
@@ -159,6 +166,7 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
             case ipc::MessageType::stored:
                 return take<ipc::Stored>(payload, [this](const ipc::Stored& message) {
                     outbox_.stored(message);
+                    trim_saved({message.run.run_id, message.run.attempt});
                     pace_output();
                 });
             case ipc::MessageType::settled:
@@ -199,7 +207,7 @@ void Runner::start(ipc::Start message) {
             return refuse(key, kNoEgress, ENOTCONN);
         auto order = prepare(message, *request);
         if (!order) return refuse(key, order.error().message, 0);
-        auto run = std::make_unique<LiveRun>(loop_, clock_, launcher_, std::move(*order),
+        auto run = std::make_unique<LiveRun>(loop_, clock_, launcher_, store_, std::move(*order),
                                              run_events(key, std::move(message.egress_names)));
         if (held_back_) run->pause_output();
         runs_.emplace(key, std::move(run));
@@ -223,7 +231,9 @@ Result<RunOrder> Runner::prepare(const ipc::Start& message, const ipc::BuildRequ
                     std::move(taken),
                     std::move(*plan),
                     make_masker(*secrets),
-                    std::chrono::seconds{message.wall_time_s}};
+                    std::chrono::seconds{message.wall_time_s},
+                    message.secrets,
+                    message.egress_names};
 }
 
 void Runner::refuse(const RunKey& key, const std::string& why, int err) {
@@ -234,7 +244,11 @@ LiveRun::Events Runner::run_events(RunKey key, std::vector<std::string> egress_n
     return {[this, key, names = std::move(egress_names)](std::vector<Fd> listeners) {
                 egress_.serve(key, names, std::move(listeners));
             },
-            [this](const ipc::Started& started) { say(started); },
+            [this, key](const ipc::Started& started) {
+                if (const auto& saved = runs_.at(key)->saved()) saved_[key] = saved;
+                say(started);
+                leave_if_settled();
+            },
             [this](const ipc::Output& output) {
                 say(output);
                 pace_output();
@@ -248,23 +262,22 @@ void Runner::end(RunKey key, const ipc::Ended& ended) {
     // Destroyed later, since this call comes from within the run.
     ended_.push_back(runs_.extract(key));
     loop_.later([this] { ended_.clear(); });
+    leave_if_settled();
 }
 
 // ---- what is said, and kept until berthd has it
-
-template <typename Message>
-void Runner::say(const Message& message) {
-    if (outbox_.add(message) && daemon_ && offered_.empty()) daemon_->send(message);
-}
 
 void Runner::adopt(const ipc::Adopt& message) {
     if (offered_.empty()) return;
     std::set<RunKey> wanted;
     for (const ipc::RunName& run : message.runs)
         wanted.insert({run.run_id, run.attempt});
-    for (const RunKey& key : std::exchange(offered_, {}))
+    for (const RunKey& key : std::exchange(offered_, {})) {
         if (!wanted.contains(key)) drop(key);
+        if (const auto left = left_.find(key); left != left_.end()) left->second.adopted = true;
+    }
     outbox_.repeat([this](const auto& said) { daemon_->send(said); });
+    go_on();
 }
 
 // berthd wants nothing more of it; should it live, it is killed.
@@ -275,6 +288,9 @@ void Runner::drop(RunKey key) {
         egress_.stop(key, [] {});
     }
     outbox_.close(key);
+    left_.erase(key);
+    saved_.erase(key);
+    store_.remove(stored_name(key));
     pace_output();
 }
 
