@@ -166,6 +166,28 @@ TEST_CASE("how the output is cut does not change what comes out", "[vault]") {
     }
 }
 
+TEST_CASE("a masker goes on in another's place as if it had been there from the start", "[vault]") {
+    auto random = test::seeded_random("taking over");
+    const std::vector<std::string> secrets{"abcabcabd", "bcabda", "cabdabcab", "aaaaaa", "dabcab"};
+    const Masker whole = masker(secrets);
+    for (int i = 0; i < 100; ++i) {
+        const std::string text = test::random_text(random, test::below(random, 200), "abcd");
+        std::string out;
+        Masker masked = masker(secrets);
+        for (std::string_view rest = text; !rest.empty();) {
+            const auto piece = rest.substr(0, 1 + test::below(random, 9));
+            out += masked.feed(OutputStream::err, piece);
+            rest.remove_prefix(piece.size());
+            if (test::below(random, 4) != 0) continue;
+            Masker next = masker(secrets);
+            next.take_over(OutputStream::err, masked.held(OutputStream::err));
+            masked = std::move(next);
+        }
+        INFO(text);
+        REQUIRE(out + masked.flush(OutputStream::err) == whole.mask(text));
+    }
+}
+
 TEST_CASE("masks cover exactly what a search by hand covers", "[vault]") {
     auto random = test::seeded_random("by hand");
     const std::vector<std::string> secrets{"aabbaabb", "abaaba", "bbbbbb", "babbab"};
