@@ -94,8 +94,17 @@ void Runner::trim_saved(RunKey key) {
 // ---- taking over
 
 void Runner::take_left(DescriptorStore::Kept left) {
-    for (auto& [name, fds] : left)
-        if (const auto key = parse_stored_name(name)) take_left_run(*key, std::move(fds));
+    for (auto& [name, fds] : left) {
+        const auto key = parse_stored_name(name);
+        if (!key) continue;
+        try {
+            take_left_run(*key, std::move(fds));
+        } catch (const SystemError& error) {  // the boundary of this run
+            log_error("a run that was left cannot be taken over, it is killed",
+                      {{"run", key->run_id}, {"why", error.what()}});
+            drop(*key);
+        }
+    }
     if (!left.empty())
         log_info("took over the runs of an earlier berth-runner",
                  {{"left", left.size()}, {"live", runs_.size()}});
