@@ -1,7 +1,7 @@
 // What the administrator's configuration lets the runs of an integration do beyond
-// the plain sandbox (sandbox/grants.h has the types). Nobody gets a grant through the
-// API: berthd only reads the table, and berth-launcher was told at its start, by
-// whoever wrote the configuration, what may be asked for at all. Pure.
+// the plain sandbox; the launcher knows each by the same word (ipc::Grant). Nobody gets a
+// grant through the API: berthd only reads the table, and berth-launcher was told at its
+// start, by whoever wrote the configuration, what may be asked for at all. Pure.
 #pragma once
 
 #include <filesystem>

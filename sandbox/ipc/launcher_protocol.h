@@ -45,7 +45,8 @@ struct RecordHeader {
     Record record{};
 };
 
-// Weakenings of the sandbox, as bits; each has its type in sandbox/grants.h.
+// Weakenings of the sandbox, as bits; by the same words in the configuration
+// (daemon/grants.h), on the launcher's command line and on a run's record.
 enum Grant : std::uint32_t {
     grant_host_network = 1U << 0,
     grant_writable_path = 1U << 1,

@@ -29,6 +29,11 @@ int disk_of(const char* path, char (&disk)[24]);
 // The same for a leaf in one v1 hierarchy, which has the files of its controllers.
 int write_limits_v1(int leaf, std::uint32_t controllers, const ipc::SandboxLimits& limits);
 
+// What launchers below the same v1 groups have left that have ended: folders without
+// processes. For root with all its rights; a launcher has dropped that of writing to folders
+// whose mode forbids it, and leaves its own empty one.
+void remove_left_groups();
+
 // The life of a slot's groups: prepare, enter, open_leaf, set_limits, remove. Every
 // function returns 0 or an errno value, and does nothing where there are no cgroups.
 class Cgroups {

@@ -93,6 +93,7 @@ void remove_dead(const std::string& parent) {
     const Fd at{::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!at) return;
     each_entry(at.get(), "berth-", [&](const char* name) {
+        if (name[6] < '0' || name[6] > '9') return;  // called after a uid, or not a launcher's
         const Fd one{::openat(at.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (!one || ::flock(one.get(), LOCK_EX | LOCK_NB) < 0) return;
         remove_empty_leaves(one.get());
@@ -122,6 +123,14 @@ int move_all(const std::string& from, const std::string& to) {
 }
 
 }  // namespace
+
+void remove_left_groups() {
+    const std::string groups = text_of("/proc/self/cgroup");
+    const std::string mounts = text_of("/proc/self/mountinfo");
+    for (const Controller& controller : kControllers)
+        if (const std::string parent = own_group(groups, mounts, controller.name); !parent.empty())
+            remove_dead(parent);
+}
 
 int Cgroups::open(const char* how, const char* name) {
     if (std::strcmp(how, "none") == 0) return 0;

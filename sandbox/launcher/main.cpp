@@ -31,6 +31,8 @@
 namespace berth::launcher {
 namespace {
 
+constexpr int kRefused = 2;  // exit code, as for options that are none
+
 int fail(const char* doing, int err, const char* cure = nullptr) {
     std::fprintf(stderr, "berth-launcher: cannot start: %s: %s%s%s\n", doing, std::strerror(err),
                  cure != nullptr ? "; " : "", cure != nullptr ? cure : "");
@@ -107,6 +109,12 @@ Fd listen_at(const char* path) {
     return listener;
 }
 
+// What the command line asks for cannot be had: starting again would change nothing.
+int refuse(const char* doing, int err, const char* cure) {
+    (void)fail(doing, err, cure);
+    return kRefused;
+}
+
 bool allow_grants(const Options& options, const FilterOptions& filter, Allowed& allowed) {
     const auto refuse = [](const char* option, const Named& named, const char* why) {
         std::fprintf(stderr, "berth-launcher: cannot start: '%s %s=%s' %s\n", option, named.name,
@@ -126,34 +134,35 @@ bool allow_grants(const Options& options, const FilterOptions& filter, Allowed& 
 int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Attacher& attacher) {
     int err = 0;
     const FilterOptions filter{.notify = can_listen_to_filter(), .strict = options.strict};
-    if (!allow_grants(options, filter, equipment.allowed)) return 1;
+    if (!allow_grants(options, filter, equipment.allowed)) return kRefused;
     equipment.script_filter = make_script_filter(filter, err);
     if (err != 0) return fail("making the system call filter", err);
     equipment.init_filter = make_init_filter(err);
     if (err != 0) return fail("making the filter of pid 1", err);
     Cgroups::Share share{options.cpu_percent, options.io_mib_per_second << 20, {}};
     if (share.io_bytes_per_second != 0 && (err = disk_of(options.releases, share.disk)) != 0)
-        return fail("finding the disk of the releases, to limit what is read and written", err,
-                    "do without '--io-mib-per-second', or keep the releases on a disk");
+        return refuse("finding the disk of the releases, to limit what is read and written", err,
+                      "do without '--io-mib-per-second', or keep the releases on a disk");
     cgroups.share(share);
     char name[32];
     std::snprintf(name, sizeof name, "berth-%u", options.first_uid);
     if ((err = cgroups.open(options.cgroups, name)) != 0)
-        return fail("using the cgroup folder", err,
-                    "'--cgroups' must be 'auto', 'none' or a cgroup v2 folder that was delegated "
-                    "to this program and holds no process");
+        return refuse("using the cgroup folder", err,
+                      "'--cgroups' must be 'auto', 'none' or a cgroup v2 folder that was delegated "
+                      "to this program and holds no process");
     if (share.cpu_percent != 0 && (cgroups.protections() & ipc::protection_cgroup_cpu) == 0)
-        return fail("limiting processor time, which is asked for", ENOTSUP,
-                    "it needs a cgroup with the cpu controller; do without '--cpu-percent'");
+        return refuse("limiting processor time, which is asked for", ENOTSUP,
+                      "it needs a cgroup with the cpu controller; do without '--cpu-percent'");
     if (share.io_bytes_per_second != 0 && (cgroups.protections() & ipc::protection_cgroup_io) == 0)
-        return fail("limiting what is read and written, which is asked for", ENOTSUP,
-                    "it needs cgroup v2 with the io controller; do without "
-                    "'--io-mib-per-second'");
+        return refuse("limiting what is read and written, which is asked for", ENOTSUP,
+                      "it needs cgroup v2 with the io controller; do without "
+                      "'--io-mib-per-second'");
     constexpr std::uint32_t kNeeded = ipc::protection_cgroup_memory | ipc::protection_cgroup_pids;
     if (options.require_cgroup && (cgroups.protections() & kNeeded) != kNeeded)
-        return fail("limiting memory and processes by a cgroup, which is required", ENOTSUP,
-                    "run it as a systemd service with Delegate=yes on a host with cgroup v2, name "
-                    "a delegated folder with '--cgroups', or do without '--require-cgroup'");
+        return refuse(
+            "limiting memory and processes by a cgroup, which is required", ENOTSUP,
+            "run it as a systemd service with Delegate=yes on a host with cgroup v2, name "
+            "a delegated folder with '--cgroups', or do without '--require-cgroup'");
     if (const Failed failed =
             enter_template_root(options.releases, equipment.allowed, equipment.host);
         failed.step != ipc::Step::none)
@@ -176,9 +185,9 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
     equipment.protections = probe.protections;
     for (const WritableFolder& folder : equipment.allowed.folders)
         if ((err = attacher.try_data(folder, options.first_uid + 1)) != 0)
-            return fail(folder.path, err,
-                        "a folder for '--allow-writable' must lie on a file system that can map "
-                        "owners: ext4, xfs, btrfs, or from Linux 6.3 on tmpfs");
+            return refuse(folder.path, err,
+                          "a folder for '--allow-writable' must lie on a file system that can map "
+                          "owners: ext4, xfs, btrfs, or from Linux 6.3 on tmpfs");
     if (options.strict) equipment.protections |= ipc::protection_strict;
     return 0;
 }
@@ -223,7 +232,11 @@ int serve(const Options& options, std::span<char> command_line) {
 
 int main(int argc, char** argv) {
     berth::launcher::Options options;
-    if (!berth::launcher::parse_options(argc, argv, options)) return 2;
+    if (!berth::launcher::parse_options(argc, argv, options)) return berth::launcher::kRefused;
+    if (options.remove_groups) {
+        berth::launcher::remove_left_groups();
+        return 0;
+    }
     // The kernel lays the words out one after the other.
     const char* end = argv[argc - 1] + std::strlen(argv[argc - 1]);
     return berth::launcher::serve(options, {argv[0], static_cast<std::size_t>(end - argv[0])});

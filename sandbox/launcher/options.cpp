@@ -22,6 +22,7 @@ constexpr char kUsage[] =
     "           [--cpu-percent N] [--io-mib-per-second N]\n"
     "           [--strict] [--pool N] [--pool-age SECONDS]\n"
     "           [--allow-host-network] [--egress-ports LIST]\n"
+    "       berth-launcher --remove-groups\n"
     "\n"
     "Builds sandboxes for berth-runner; started by berthd or by systemd, as root.\n"
     "  --runner-fd N      a connected SOCK_SEQPACKET socket to the runner; its end ends this\n"
@@ -45,6 +46,8 @@ constexpr char kUsage[] =
     "  --allow-writable NAME=DIR  a sandbox may be asked for that writes to this folder at\n"
     "                     /data; not root's, on a file system that maps owners (16 at most)\n"
     "  --allow-syscalls NAME=A,B  a sandbox may be asked for with these system calls besides\n"
+    "  --remove-groups    does nothing but remove the empty cgroup v1 folders of launchers that\n"
+    "                     have ended\n"
     "  --egress-ports LIST  the TCP ports that scripts with network egress reach directly, as in\n"
     "                     '22,80,443'; others by the proxy on port 3128\n";
 
@@ -76,6 +79,7 @@ bool parse_named_option(const char* option, Named (&list)[kMostNamed], unsigned&
 }
 
 bool check(const Options& options) {
+    if (options.remove_groups) return true;
     const int ways = (options.runner_fd >= 0 ? 1 : 0) + (options.listen_fd >= 0 ? 1 : 0) +
                      (options.socket != nullptr ? 1 : 0);
     if (ways != 1)
@@ -115,7 +119,8 @@ bool parse_options(int argc, char** argv, Options& options) {
         allow_host_network,
         allow_writable,
         allow_syscalls,
-        egress_ports
+        egress_ports,
+        remove_groups
     };
     constexpr option kLong[] = {
         {"runner-fd", required_argument, nullptr, runner_fd},
@@ -136,6 +141,7 @@ bool parse_options(int argc, char** argv, Options& options) {
         {"allow-writable", required_argument, nullptr, allow_writable},
         {"allow-syscalls", required_argument, nullptr, allow_syscalls},
         {"egress-ports", required_argument, nullptr, egress_ports},
+        {"remove-groups", no_argument, nullptr, remove_groups},
         {"cgroup-root", required_argument, nullptr, cgroups},  // as it was
         {"help", no_argument, nullptr, 'h'},
         {nullptr, 0, nullptr, 0}};
@@ -192,6 +198,7 @@ bool parse_options(int argc, char** argv, Options& options) {
                 options.io_mib_per_second = number;
                 break;
             case strict: options.strict = true; break;
+            case remove_groups: options.remove_groups = true; break;
             case require_cgroup: options.require_cgroup = true; break;
             case allow_host_network: options.allow_host_network = true; break;
             case allow_writable:

@@ -32,6 +32,7 @@ struct Options {
     unsigned pool = 0;                    // parked sandboxes of each class
     unsigned pool_age_s = 600;            // the longest that one stays parked
     bool strict = false;                  // the strict profile
+    bool remove_groups = false;           // and nothing else: remove_left_groups()
     bool require_cgroup = false;          // no start without limits on memory and processes
 };
 
