@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -83,12 +84,18 @@ public:
     // Forgets what was read, for after an update of the zone data. Zones that
     // were given out stay as they are.
     void forget();
+    // The same, if it was updated since the first was read; whether it was.
+    bool forget_if_updated();
     // The version of the installed zone data, such as `2025b`; empty when it is not told.
     std::string version() const;
 
 private:
+    using Stamp = std::pair<std::int64_t, std::int64_t>;  // when folder and index changed
+    Stamp stamp() const;
+
     std::filesystem::path folder_;
     std::map<std::string, ZonePtr, std::less<>> read_;
+    Stamp stamp_{};  // of what was read
 };
 
 }  // namespace berth

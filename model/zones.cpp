@@ -34,6 +34,7 @@ Zones::Zones(std::filesystem::path folder) : folder_{std::move(folder)} {}
 Result<ZonePtr> Zones::find(std::string_view name) {
     if (const auto known = read_.find(name); known != read_.end()) return known->second;
     if (!is_zone_name(name)) return no_such_zone(name);
+    if (read_.empty()) stamp_ = stamp();
     const auto file = folder_ / name;
     std::error_code none;
     ZonePtr zone;
@@ -58,6 +59,22 @@ Result<ZonePtr> Zones::find(std::string_view name) {
 }
 
 void Zones::forget() { read_.clear(); }
+
+bool Zones::forget_if_updated() {
+    if (read_.empty() || stamp() == stamp_) return false;
+    forget();
+    return true;
+}
+
+// An update puts new files in the place of old ones, in this folder too.
+Zones::Stamp Zones::stamp() const {
+    const auto changed = [](const std::filesystem::path& path) -> std::int64_t {
+        std::error_code none;
+        const auto time = std::filesystem::last_write_time(path, none);
+        return none ? 0 : static_cast<std::int64_t>(time.time_since_epoch().count());
+    };
+    return {changed(folder_), changed(folder_ / "tzdata.zi")};
+}
 
 std::string Zones::version() const {
     constexpr std::string_view kBefore = "# version ";

@@ -95,7 +95,7 @@ TEST_CASE("a flipped bit in a payload costs that run only", "[e2e]") {
     const fs::path store = daemon.state_dir() / "store" / "berth.db";
     const auto at = slurp(store).find(std::string(1'000, 'q'));
     REQUIRE(at != std::string::npos);
-    flip_bit(store, at + 500);
+    flip_bit(store, at + 10'000);  // in a page that only this payload has
     daemon.start();
     const auto refused = daemon.request("GET", fmt::format("/v2/runs/{}", bad["id"].get<int>()));
     INFO(refused.body);

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "store/db_sqlite.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 
@@ -58,12 +59,9 @@ TEST_CASE("a store from a newer version is left alone", "[e2e]") {
     }
     const auto file = root.path() / "state" / "store" / "berth.db";
     const auto migrations = [&](const std::string& sql) {
-        const int status =
-            std::system(fmt::format("python3 -c \"import sqlite3,sys; c=sqlite3.connect('{}'); "
-                                    "c.execute(sys.argv[1]); c.commit()\" \"{}\"",
-                                    file.string(), sql)
-                            .c_str());
-        REQUIRE(status == 0);
+        const auto db = berth::SqliteDb::open(file, berth::SqliteDb::Access::read_write);
+        REQUIRE(db);
+        (*db)->exec_script(sql);
     };
     migrations("insert into migrations (number, name, applied) values (9999, 'future', 0)");
     const auto before = berth::read_file(file, 64 << 20).value();
@@ -117,6 +115,25 @@ TEST_CASE("a socket path that is taken by something else is left alone", "[e2e]"
             CHECK(berth::read_file(root.path() / "elsewhere", 100).value() == "precious");
         }
     }
+}
+
+TEST_CASE("a grant that the launcher refuses stops all of Berth, with the launcher's sentence",
+          "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    const berth::TempDir root{"berth-e2e"};
+    const auto owned_by_root = root.path() / "data";
+    fs::create_directory(owned_by_root);
+    const Daemon daemon{root.path(), fmt::format("grant.shop = writable_path:{}\n",
+                                                 owned_by_root.string())};  // starts nothing
+    const auto [code, log] = berthd(root.path(), {"--all", "--config", config_of(root.path())});
+    INFO(log);
+    CHECK(code == 2);
+    const auto sentence = log.find(owned_by_root.string() + "' belongs to root: give it an owner");
+    CHECK(sentence != std::string::npos);
+    CHECK(log.find("belongs to root", sentence + owned_by_root.string().size() + 20) ==
+          std::string::npos);  // said once: it was not started again
+    CHECK(log.find("refuses what it was started with") != std::string::npos);
+    CHECK_FALSE(fs::exists(root.path() / "run" / "control.sock"));
 }
 
 TEST_CASE("wrong usage and wrong settings end with code 2 and name the place", "[e2e]") {

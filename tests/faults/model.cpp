@@ -32,6 +32,9 @@ constexpr std::pair<const char*, const char*> kRules[] = {
      " where run_id = runs.id order by run_events.id desc limit 1)"},
     {"a run has no trigger",
      "select id from runs where not exists (select 1 from triggers where run_id = runs.id)"},
+    {"a run that waits or has ended is held by a host",
+     "select id from runs where lease_until is not null"
+     " and (completed is not null or state = 'queued')"},
     {"a tenant has two live runs",
      "select tenant_id from runs where completed is null group by tenant_id having count(*) > 1"},
     {"a run has a trigger of another tenant",

@@ -36,8 +36,8 @@ Result<void> at_most(Db& db, const std::string& table, std::int64_t rows) {
 std::span<const Operation> operations() {
     static const std::vector<Operation> kAll = [] {
         std::vector<Operation> all;
-        for (auto part :
-             {catalog_operations(), tenant_operations(), run_operations(), schedule_operations()})
+        for (auto part : {catalog_operations(), tenant_operations(), run_operations(),
+                          schedule_operations(), lease_operations()})
             for (Operation& operation : part)
                 all.push_back(std::move(operation));
         return all;

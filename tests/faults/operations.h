@@ -49,6 +49,27 @@ std::vector<Operation> catalog_operations();  // integrations, releases, connect
 std::vector<Operation> tenant_operations();   // tenants, keys, secrets
 std::vector<Operation> run_operations();      // triggers, runs
 std::vector<Operation> schedule_operations();
+std::vector<Operation> lease_operations();
+
+// Mostly the same one of two hosts writes, as long as this lives; its clock is the dice's.
+class AsHost {
+public:
+    AsHost(Db& db, Dice& dice);
+    AsHost(const AsHost&) = delete;
+    AsHost& operator=(const AsHost&) = delete;
+    ~AsHost();
+
+private:
+    struct DiceClock final : Clock {
+        explicit DiceClock(Time t) : at{t} {}
+        Time now() const override { return at; }
+        SteadyTime steady() const override { return SteadyTime{at.time_since_epoch()}; }
+        Time at;
+    };
+    Db& db_;
+    const LeaseHolder before_;
+    const DiceClock clock_;
+};
 
 // --- for the tables
 

@@ -1,7 +1,9 @@
 #include "tests/sim/host.h"
 
-#include "daemon/recovery.h"
+#include <algorithm>
+
 #include "daemon/run_end.h"
+#include "store/leases.h"
 #include "store/migrate.h"
 #include "store/runs.h"
 #include "store/triggers.h"
@@ -52,7 +54,8 @@ struct Host::Daemon {
           queue{store, host.clock_},
           engine{alarms, queue, flow, host.rules_.max_runs},
           book{store, host.clock_},
-          schedules{alarms, host.clock_, book, [this] { engine.kick(); }} {}
+          schedules{alarms, host.clock_, book, [this] { engine.kick(); }},
+          leases{alarms, host.clock_, store, [this] { engine.kick(); }} {}
 
     std::uint64_t number = 0;
     bool recovered = false;
@@ -63,6 +66,7 @@ struct Host::Daemon {
     Engine engine;
     ScheduleBook book;
     ScheduleEngine schedules;
+    LeaseKeeper leases;
 };
 
 void Host::Flow::later(microseconds delay, std::function<void()> what) {
@@ -175,6 +179,7 @@ Host::~Host() = default;
 std::unique_ptr<SqliteDb> Host::open() {
     auto db = SqliteDb::open(kPath, SqliteDb::Access::read_write);
     if (!db) throw StoreError{StoreError::Kind::corrupt, db.error().message};
+    (*db)->write_as({"ours", "clock", &clock_});
     if (planted("synchronous_normal")) (*db)->exec_script("pragma synchronous=normal");
     return *std::move(db);
 }
@@ -187,6 +192,7 @@ void Host::set_up(const std::function<void(Db&)>& rows) {
     tx.commit();
     // No power cut may take the world itself.
     db->checkpoint(SqliteDb::Checkpoint::truncate);
+    rival_looks();
 }
 
 void Host::start() {
@@ -208,6 +214,8 @@ void Host::start() {
             }
             if (recovered->waiting_again > 0) world_.sometimes("a run waits again after a start");
             daemon_->recovered = true;
+            daemon_->leases.open();
+            kill_what_is_not(recovered->handed_over);
             for (const HandedOver& run : recovered->handed_over) {
                 daemon_->engine.adopt(run.run.id);
                 daemon_->flow.expect(run.run);
@@ -219,9 +227,57 @@ void Host::start() {
         });
 }
 
+// As the runner does with what it is not asked to keep: somebody else has it now.
+void Host::kill_what_is_not(const std::vector<HandedOver>& ours) {
+    std::erase_if(processes_, [&](const auto& entry) {
+        const Run& run = entry.second.run;
+        const bool kept = std::ranges::any_of(ours, [&](const HandedOver& handed) {
+            return handed.run.id == run.id && handed.run.attempt == run.attempt;
+        });
+        if (!kept) {
+            world_.sometimes("a run that another host has was killed");
+            truth_.exited(run.id, run.attempt, /*well=*/false);
+            world_.after(world_.between(1ms, 40s), [this, run] {
+                if (daemon_ && !dead_) daemon_->flow.exited(run.id, run.attempt, Exited{0});
+            });
+        }
+        return !kept;
+    });
+}
+
+// Another host at the same store. While this one renews its leases there is nothing for
+// it to take; when this one is away for long, it ends what this one had.
+void Host::rival_looks() {
+    world_.after(world_.between(3s, 20s), [this] { rival_looks(); });
+    const LeaseHolder rival{"theirs", "clock", &clock_};
+    if (daemon_) {
+        if (dead_ || !daemon_->recovered) return;
+        Db& db = daemon_->store.db();
+        if (db.in_transaction()) return;
+        const LeaseHolder ours = db.holder();
+        const Tx not_committed{db, Tx::Mode::write};
+        db.write_as(rival);
+        const auto lapsed = take_lapsed_leases(db);
+        db.write_as(ours);
+        // It is renewed every 5 s, unless the disk is full; a slow commit takes 3 s.
+        if (!lapsed.empty() && world_.steady() - full_seen_ > 15s)
+            world_.wrong("a lease has lapsed though its host was there");
+        return;
+    }
+    if (power_lost_ || !vfs_.with_disk([](test::Disk& disk) { return disk.has_power(); })) return;
+    const auto db = open();
+    db->write_as(rival);
+    Tx tx{*db, Tx::Mode::write};
+    if (recover_lapsed_runs(*db, clock_.now()) > 0)
+        world_.sometimes("another host took over what had lapsed");
+    tx.commit();
+    truth_.look(*db);
+}
+
 CommitFault Host::next_fault() {
     if (world_.steady() < weather.full_until) {
         world_.sometimes("the disk was full");
+        full_seen_ = world_.steady();
         return CommitFault::full;
     }
     if (weather.dies != 0 && world_.one_in(weather.dies)) {

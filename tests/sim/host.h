@@ -9,6 +9,8 @@
 #include <set>
 #include <string>
 
+#include "daemon/lease_keeper.h"
+#include "daemon/recovery.h"
 #include "daemon/run_queue.h"
 #include "daemon/schedule_book.h"
 #include "scheduler/engine.h"
@@ -59,6 +61,8 @@ private:
 
     std::unique_ptr<SqliteDb> open();
     CommitFault next_fault();
+    void rival_looks();
+    void kill_what_is_not(const std::vector<HandedOver>& ours);
     void execute(const Run& run);
     void end(RunId run, int attempt, const Outcome& outcome);
 
@@ -70,6 +74,7 @@ private:
     std::unique_ptr<Daemon> daemon_;
     bool dead_ = false;
     bool power_lost_ = false;
+    microseconds full_seen_{-3'600'000'000};  // when a commit last met a full disk
     std::uint64_t starts_ = 0;
     std::map<RunId, Process> processes_;
 };

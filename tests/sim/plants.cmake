@@ -23,12 +23,11 @@ if(NAME STREQUAL "daemon/schedule_book.cpp")
         [[if (!sim::planted("refused_slot_stays_fired"))
                 slot_skipped(db_, due_.schedule.id, slot.nominal, reason);]])
 elseif(NAME STREQUAL "daemon/recovery.cpp")
-    change([[if (run.state == RunState::queued) continue;]]
-        [[if (run.state == RunState::queued || sim::planted("recovery_forgets_preparing"))
-            continue;]])
-    change([[if (run.state == RunState::starting || run.state == RunState::running) {]]
-        [[if ((run.state == RunState::starting || run.state == RunState::running) &&
-            !sim::planted("recovery_begins_anew")) {]])
+    change([[        ++recovered.waiting_again;]]
+        [[        ++recovered.waiting_again;
+        if (sim::planted("recovery_forgets_preparing")) continue;]])
+    change([[if (was_handed_over(run)) {]]
+        [[if (was_handed_over(run) && !sim::planted("recovery_begins_anew")) {]])
 elseif(NAME STREQUAL "daemon/run_end.cpp")
     change([[integration->on_lost == OnLost::retry &&]]
         [[(integration->on_lost == OnLost::retry || sim::planted("lost_run_begun_anew")) &&]])
@@ -50,6 +49,10 @@ elseif(NAME STREQUAL "scheduler/settle.cpp")
         [[if (!found.empty()) out_.settled = sim::planted("settled_at_now") ? now_ : found.back();]])
     change([[if (!due_.paused_since || !due_.fired) return {};]]
         [[if (!due_.paused_since || !due_.fired || sim::planted("resume_ignores_policy")) return {};]])
+elseif(NAME STREQUAL "store/leases.cpp")
+    change([[return holder.clock->steady()]]
+        [[if (sim::planted("lease_by_wall_clock")) return to_micros(holder.clock->now());
+    return holder.clock->steady()]])
 elseif(NAME STREQUAL "store/runs.cpp")
     change([[if (run->attempt != attempt)]]
         [[if (run->attempt != attempt && !sim::planted("fence_ignored"))]])

@@ -19,6 +19,7 @@ const std::vector<std::string>& all_plants() {
         "crons_bundled_with_others",
         "end_without_kick",
         "fence_ignored",
+        "lease_by_wall_clock",
         "ledger_ignored",
         "load_not_given_back",
         "lost_run_begun_anew",

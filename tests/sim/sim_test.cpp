@@ -73,6 +73,7 @@ TEST_CASE("nothing is lost, twice, unfair or silent, whatever goes wrong", "[sim
                              "the clock went forward",
                              "a run was lost", "a live run was adopted",
                              "a run waits again after a start",
+                             "another host took over what had lapsed",
                              "a run was retried",
                              "triggers bundled",
                              "an end of an older attempt arrived",
