@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/undumpable.h"
 #include "daemon/app.h"
+#include "daemon/backup.h"
 #include "daemon/log_sink.h"
 #include "daemon/start.h"
 #include "daemon/supervisor.h"
@@ -30,6 +31,10 @@ constexpr const char* kUsage =
     "  berthd --start PROGRAM --config FILE   becomes berth-runner, berth-launcher or "
     "berth-egress\n"
     "                                         with these settings (the units of systemd)\n"
+    "  berthd --backup FOLDER --config FILE   copies all but the root key there, also under a "
+    "Berth\n"
+    "                                         that runs\n"
+    "  berthd --restore FOLDER --config FILE  puts it back, where no store is\n"
     "  berthd --version | --help\n"
     "\n"
     "`berth init` makes FILE, the folders and the root key.\n";
@@ -38,6 +43,7 @@ struct Arguments {
     std::string config;
     std::optional<int> listen_fd;
     std::string start;
+    std::string backup, restore;
     bool all = false;
     bool check = false;
 };
@@ -45,6 +51,16 @@ struct Arguments {
 int usage(const std::string& wrong) {
     std::fprintf(stderr, "berthd: %s\n\n%s", wrong.c_str(), kUsage);
     return 2;
+}
+
+int tell(const char* what, const berth::Result<berth::BackupSums>& sums) {
+    if (sums)
+        return std::printf("%s: %lu databases (%lu KiB), %lu releases\n", what, sums->databases,
+                           sums->bytes / 1024, sums->releases) < 0
+                   ? 1
+                   : 0;
+    std::fprintf(stderr, "berthd: %s\n", sums.error().message.c_str());
+    return 1;
 }
 
 int serve(const Arguments& arguments, berth::Config config) {
@@ -87,6 +103,10 @@ int main(int argc, char** argv) {
             arguments.all = true;
         } else if (word == "--check") {
             arguments.check = true;
+        } else if (word == "--backup" && value != nullptr) {
+            arguments.backup = argv[++i];
+        } else if (word == "--restore" && value != nullptr) {
+            arguments.restore = argv[++i];
         } else if (word == "--start" && value != nullptr) {
             arguments.start = argv[++i];
         } else if (word == "--config" && value != nullptr) {
@@ -107,6 +127,10 @@ int main(int argc, char** argv) {
             std::fprintf(stderr, "berthd: %s\n", config.error().message.c_str());
             return 2;
         }
+        if (!arguments.backup.empty())
+            return tell("copied", berth::back_up(*config, arguments.backup));
+        if (!arguments.restore.empty())
+            return tell("put back", berth::restore(*config, arguments.restore));
         if (arguments.check) return std::puts("the settings are right") < 0 ? 1 : 0;
         log_to_journal_or_stderr(arguments.all ? "berthd(all)" : "berthd", config->log_level);
         if (!arguments.start.empty()) {
