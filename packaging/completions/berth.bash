@@ -6,7 +6,7 @@ _berth() {
         [[ $part == -* ]] || before+=("$part")
     done
     mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" "${before[@]:0:2}" --help 2>/dev/null |
-        awk '/^[A-Z][a-z]*:/ { section = $1 }
+        awk '/^[A-Z].*:$/ { section = $0 }
              section == "Subcommands:" && /^  [a-z]/ { print $1 }
              section == "Options:" && /^  -/ {
                  gsub(/,/, " ")

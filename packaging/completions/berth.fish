@@ -3,7 +3,7 @@ function __berth_words
     set -l before (commandline -opc | string match -v -- '-*')
     set -e before[1]
     berth $before[1..2] --help 2>/dev/null | awk '
-        /^[A-Z][a-z]*:/ { section = $1 }
+        /^[A-Z].*:$/ { section = $0 }
         section == "Subcommands:" && /^  [a-z]/ { name = $1; $1 = ""; sub(/^ /, ""); print name "\t" $0 }
         section == "Options:" && /^  -/ {
             gsub(/,/, " ")

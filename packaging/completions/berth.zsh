@@ -4,7 +4,7 @@ _berth() {
     local -a before found
     before=(${${words[2,CURRENT-1]}:#-*})
     found=(${(f)"$(${words[1]} ${before[1,2]} --help 2>/dev/null | awk '
-        /^[A-Z][a-z]*:/ { section = $1 }
+        /^[A-Z].*:$/ { section = $0 }
         section == "Subcommands:" && /^  [a-z]/ {
             name = $1; $1 = ""; sub(/^ /, ""); gsub(/:/, "\\:"); print name ":" $0
         }

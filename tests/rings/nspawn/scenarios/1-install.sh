@@ -58,7 +58,7 @@ done
 subjects_without_words() {
     local page subject
     page=$(guest zcat /usr/share/man/man1/berth.1.gz)
-    for subject in $(berth --help | awk '/^[A-Z][a-z]*:/ { on = $1 == "Subcommands:" } on && /^  [a-z]/ { print $1 }'); do
+    for subject in $(berth --help | awk '/^[A-Z].*:$/ { on = $0 == "Subcommands:" } on && /^  [a-z]/ { print $1 }'); do
         grep -qxF "\\fB$subject\\fR" <<<"$page" || echo "$subject"
     done
 }

@@ -5,7 +5,7 @@ started_anew() { [[ $(main_pid "$1") != 0 && $(main_pid "$1") != "$2" ]]; }
 declare -A pids=()
 for unit in berthd berth-runner berth-launcher berth-egress; do
     for other in berthd berth-runner berth-launcher berth-egress; do pids[$other]=$(main_pid $other); done
-    guest kill -KILL "${pids[$unit]}"
+    guest systemctl kill --kill-whom=main --signal=KILL $unit.service
     check "$unit is there again after its death" eventually started_anew $unit "${pids[$unit]}"
     check 'a run succeeds then' run_once hello/acme
     for other in berthd berth-runner berth-launcher berth-egress; do

@@ -12,7 +12,7 @@ check 'ready with a watchdog of one second' eventually ready
 for unit in berthd berth-runner berth-launcher berth-egress; do
     since=$(mark)
     restarts=$(property $unit.service NRestarts)
-    guest kill -STOP "$(main_pid $unit)"
+    guest systemctl kill --kill-whom=main --signal=STOP $unit.service
     check "$unit that hangs is started anew" eventually hung_up $unit "$restarts"
     check 'the journal says why' journal_says "$since" 'Watchdog timeout' -u $unit.service
 done

@@ -22,10 +22,10 @@ check 'berthd is the same process' equal "$(main_pid berthd)" "$pid"
 check 'and says that it serves' eventually equal "$(status_text berthd)" 'serving; runs start'
 
 since=$(mark)
-guest kill -HUP "$pid"
+guest systemctl kill --kill-whom=main --signal=HUP berthd
 check 'a signal alone reads them too' eventually journal_says "$since" 'took the settings changed=1' -u berthd
 guest sh -c "echo 'max_runs = -1' >>$conf"
-guest kill -HUP "$pid"
+guest systemctl kill --kill-whom=main --signal=HUP berthd
 check 'and refuses by itself' eventually journal_says "$since" 'the settings are not taken' -u berthd
 
 # The launcher reads them at its start: it waits for right ones, and runs wait for it.
