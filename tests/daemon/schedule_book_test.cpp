@@ -391,7 +391,8 @@ TEST_CASE("a schedule that names the second is read where the administrator allo
     ScheduleSettings settings;
     settings.text = "*/20 * * * * *";
     ScheduleTexts refusing;
-    CHECK_FAILS(refusing.find(settings), FailureKind::unprocessable, "five fields");
+    CHECK_FAILS(refusing.find(settings), FailureKind::unprocessable,
+                "six fields begin with the second, which is not allowed here");
     ScheduleTexts allowing{{Seconds::allowed, {}}};
     CHECK(must(allowing.find(settings))->shortest_interval() == 20s);
 }
