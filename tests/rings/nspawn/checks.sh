@@ -18,12 +18,12 @@ check() {
     fi
 }
 
-# Waits for an event: tried again until it holds, 20 s at most. No check passes by time alone.
+# Waits for an event: tried again until it holds, a minute at most. No check passes by time alone.
 eventually() {
-    local deadline=$((SECONDS + 20))
+    local deadline=$((SECONDS + 60))
     until "$@"; do
         ((SECONDS < deadline)) || {
-            echo "not within 20 s: $*"
+            echo "not within a minute: $*"
             return 1
         }
         sleep 0.05
