@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 
@@ -134,12 +135,31 @@ void allow(const Filter& filter, int call, Conditions... conditions) {
          "allowing a system call");
 }
 
+Filter make_filter(std::uint32_t otherwise) {
+    Filter filter{::seccomp_init(otherwise), &::seccomp_release};
+    if (!filter) throw SystemError{ENOMEM, "making a system call filter"};
+    must(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1), "filtering all threads");
+    return filter;
+}
+
+void load(const Filter& filter) {
+    must(::seccomp_load(filter.get()), "loading the system call filter");
+}
+
+// Its flags lie in memory. What looks absent is done by clone(2) instead. A filter of its own,
+// since the other one has the kernel log what it refuses, and this is for every thread.
+void hide_clone3() {
+    const Filter filter = make_filter(SCMP_ACT_ALLOW);
+    must(::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0),
+         "hiding clone3");
+    load(filter);
+}
+
 }  // namespace
 
 void confine() {
-    const Filter filter{::seccomp_init(SCMP_ACT_ERRNO(EPERM)), &::seccomp_release};
-    if (!filter) throw SystemError{ENOMEM, "making a system call filter"};
-    must(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1), "filtering all threads");
+    hide_clone3();
+    const Filter filter = make_filter(SCMP_ACT_ERRNO(EPERM));
     must(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_LOG, 1), "logging refused calls");
     must(::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "ordering the filter");
     for (const int call : kAllowed)
@@ -149,9 +169,7 @@ void confine() {
 
     constexpr scmp_datum_t kThread = CLONE_THREAD | CLONE_VM;
     allow(filter, SCMP_SYS(clone), masked(0, kThread, kThread));
-    // Its flags lie in memory. What looks absent is done by clone(2) instead.
-    must(::seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0),
-         "hiding clone3");
+    allow(filter, SCMP_SYS(clone3));  // that hide_clone3() has hidden
     constexpr scmp_datum_t kWriting = O_ACCMODE | O_CREAT | O_TRUNC;
     allow(filter, SCMP_SYS(openat), masked(2, kWriting, O_RDONLY));
     for (const scmp_datum_t family : kFamilies)
@@ -162,7 +180,7 @@ void confine() {
         allow(filter, SCMP_SYS(ioctl), is(1, request));
     // The limits of our own stacks are asked for, and none is changed.
     allow(filter, SCMP_SYS(prlimit64), is(0, 0), masked(2, ~scmp_datum_t{0}, 0));
-    must(::seccomp_load(filter.get()), "loading the system call filter");
+    load(filter);
 }
 
 }  // namespace berth::egress

@@ -134,6 +134,7 @@ void Flow::judge(const Found& found) {
     switch (found.state) {
         case Found::State::found: break;
         case Found::State::no_such_name: return unreachable("there is no such name");
+        case Found::State::too_many: return unreachable(kTooManyNames);
         case Found::State::failed: return unreachable("the name cannot be looked up: " + found.why);
     }
     // As long as this program's own view of the network is not known, nothing is judged.

@@ -36,6 +36,8 @@ Found take(int status, const addrinfo* list) {
 
 }  // namespace
 
+const char* const kTooManyNames = "too many names are looked up at once";
+
 struct Lookup::Request {
     uv_getaddrinfo_t uv;
     Callback<void(Found)> done;
@@ -87,8 +89,7 @@ void Names::look_up(const std::string& name, Callback<void(Found)> done) {
     if (waiting_ >= limits::kEgressWaitingLookups) {
         auto shared = std::make_shared<Callback<void(Found)>>(std::move(done));
         return loop_.later([alive = alive_, shared] {
-            if (*alive)
-                (*shared)({Found::State::failed, {}, "too many names are looked up at once"});
+            if (*alive) (*shared)({Found::State::too_many, {}, {}});
         });
     }
     ++waiting_;

@@ -18,11 +18,13 @@
 namespace berth::egress {
 
 struct Found {
-    enum class State { found, no_such_name, failed };
+    enum class State { found, no_such_name, failed, too_many };
     State state = State::failed;
     std::vector<Address> addresses;
     std::string why;  // when failed
 };
+// Of too_many: this run waits for as many names as it may at once.
+extern const char* const kTooManyNames;
 
 // Asks the host's resolver, in a thread. Thread: loop; `done` comes on it, but not after
 // the destructor, which takes back a question that still waits for a thread.

@@ -119,6 +119,14 @@ std::string ServedRun::answer_to(const DnsQuestion& question, const Found& found
         case Found::State::found: break;
         case Found::State::no_such_name: return make_dns_answer(question, DnsCode::no_such_name);
         case Found::State::failed: return make_dns_answer(question, DnsCode::server_failure);
+        case Found::State::too_many: {
+            // Without the name: however many it asks for, they are one record and a number.
+            ipc::Connection record;
+            record.time_us = to_micros(clock_.now());
+            record.refused = kTooManyNames;
+            add(std::move(record));
+            return make_dns_answer(question, DnsCode::server_failure);
+        }
     }
     // Whatever else it has, only the stand-in is told: nothing but it can be reached.
     if (question.type != kDnsTypeA) return make_dns_answer(question, DnsCode::no_error);

@@ -445,3 +445,37 @@ TEST_CASE("what the way through berth-egress costs", "[.measure]") {
     (void)programs.run(start);
     std::cout << "direct\n" << programs.out(1);
 }
+
+TEST_CASE("a run that floods the name server takes no other run's answers", "[egress]") {
+    BERTH_NEEDS_SANDBOX();
+    Host host;
+    // Names whose server never answers; past a number of them it is told so at once.
+    host.programs.berthd->send(host.script(1'000, R"(exec /usr/bin/python3 -u -c '
+import socket
+asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asking.connect(("127.0.0.1", 53))
+refused = 0
+for number in range(20000):
+    name = b"silent%d" % number
+    asking.send(b"\0\1\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name + b"\4test\0\0\1\0\1")
+    asking.setblocking(refused == 0 and number > 1000)
+    try:
+        refused += asking.recv(512)[3] & 15 == 2
+    except BlockingIOError:
+        pass
+print("flooded", refused > 0)
+asking.setblocking(True)
+while True:
+    asking.recv(512)
+')"));
+    host.programs.wait_for_output(1'000, "flooded True");
+    CHECK(host.said(kCurl + "http://allowed.test/") == "hello from 5.5.5.2");
+    CHECK(host.record() == "allowed.test 5.5.5.2:80 ok\n");
+    host.programs.berthd->send(ipc::Cancel{1'000, 1});
+    CHECK(host.programs.ended(1'000).kind == ipc::EndKind::cancelled);
+    // One record, and one that says how many times more.
+    CHECK(
+        host.record(1'000).starts_with(" :0 too many names are looked up at once\n"
+                                       " :0 too many names are looked up at once ("));
+    CHECK(host.record(1'000).size() < 200);
+}

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/loop/timer.h"
+#include "tests/isolation/own_networks.h"
 #include "tests/runner/real_programs.h"
 #include "tests/support/needs_sandbox.h"
 #include "tests/support/run_loop.h"
@@ -137,17 +138,6 @@ std::size_t resident_kib(pid_t pid) {
     return 0;
 }
 
-// Different network namespaces of all processes, and cgroup folders, of the machine.
-std::size_t network_namespaces() {
-    std::set<std::string> found;
-    for (const auto& entry : fs::directory_iterator{"/proc"}) {
-        std::error_code ignored;
-        const fs::path space = fs::read_symlink(entry.path() / "ns" / "net", ignored);
-        if (!space.empty()) found.insert(space);
-    }
-    return found.size();
-}
-
 // Groups of this launcher's sandboxes, below a folder called after its first uid.
 std::size_t cgroups_of(std::uint32_t first_uid) {
     const std::string name = "/berth-" + std::to_string(first_uid) + "/slot-";
@@ -164,18 +154,25 @@ struct Counts {
     std::size_t processes = 0;  // of sandboxes
     std::size_t mounts = 0;     // in the launcher's namespace
     std::size_t cgroups = 0;
-    std::size_t networks = 0;
+    std::size_t networks = 0;  // that one of the programs or a sandbox is in, or has a socket of
     std::size_t launcher_descriptors = 0;
     std::size_t runner_descriptors = 0;
 
     bool operator==(const Counts&) const = default;
-    // No more than that; without the network namespaces, which are the whole machine's.
+    // No more than that.
     bool within(const Counts& other) const {
         return processes <= other.processes && mounts <= other.mounts && cgroups <= other.cgroups &&
-               launcher_descriptors <= other.launcher_descriptors &&
+               networks <= other.networks && launcher_descriptors <= other.launcher_descriptors &&
                runner_descriptors <= other.runner_descriptors;
     }
 };
+
+std::vector<pid_t> processes_of(const RealPrograms& berth) {
+    std::vector<pid_t> all = berth.sandbox_pids();
+    all.push_back(berth.launcher->pid());
+    all.push_back(berth.runner->pid());
+    return all;
+}
 
 Counts count(const RealPrograms& berth) {
     const std::string launcher = "/proc/" + std::to_string(berth.launcher->pid());
@@ -183,7 +180,7 @@ Counts count(const RealPrograms& berth) {
     return {berth.sandbox_processes().size(),
             lines_of(launcher + "/mountinfo"),
             cgroups_of(berth.heard.hellos.at(0).first_uid),
-            network_namespaces(),
+            networks_of(processes_of(berth)).size(),
             entries_of(launcher + "/fd"),
             entries_of(runner + "/fd")};
 }
@@ -288,6 +285,9 @@ TEST_CASE("whatever runs do, nothing of them is left and memory stays flat", "[s
     CHECK(after.processes <= before.processes);
     CHECK(after.mounts <= before.mounts);
     CHECK(after.cgroups <= before.cgroups);
+    // The programs' own, and one for each parked sandbox with its two processes.
+    CHECK(before.networks == 1 + before.processes / 2);
+    CHECK(after.networks <= before.networks);
     CHECK(after.launcher_descriptors <= before.launcher_descriptors);
     CHECK(after.runner_descriptors <= before.runner_descriptors);
     CHECK(memory_after.launcher_kib < memory_before.launcher_kib + 1024);

@@ -146,20 +146,32 @@ void RealPrograms::wait_for_output(std::int64_t run, const std::string& text) {
     REQUIRE(heard.ended.count(run) == 0);
 }
 
-std::vector<Fd> RealPrograms::sandbox_processes() const {
-    std::vector<Fd> found;
+bool RealPrograms::is_sandboxed(pid_t pid) const {
+    // By getline, which takes a process that ends meanwhile for the end of the file.
+    std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
+    std::string line;
+    while (std::getline(status, line) && !line.starts_with("Uid:\t")) {
+    }
+    if (!status) return false;
+    const auto uid = std::strtoul(line.c_str() + 5, nullptr, 10);
+    return uid >= first_uid_ && uid < first_uid_ + 2 * kSlots;
+}
+
+std::vector<pid_t> RealPrograms::sandbox_pids() const {
+    std::vector<pid_t> found;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc"}) {
         const auto pid = to_number<pid_t>(entry.path().filename().string());
-        if (!pid) continue;
-        Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
-        // By getline, which takes a process that ends meanwhile for the end of the file.
-        std::ifstream status{entry.path() / "status"};
-        std::string line;
-        while (std::getline(status, line) && !line.starts_with("Uid:\t")) {
-        }
-        if (!pidfd || !status) continue;
-        const auto uid = std::strtoul(line.c_str() + 5, nullptr, 10);
-        if (uid >= first_uid_ && uid < first_uid_ + 2 * kSlots) found.push_back(std::move(pidfd));
+        if (pid && is_sandboxed(*pid)) found.push_back(*pid);
+    }
+    return found;
+}
+
+std::vector<Fd> RealPrograms::sandbox_processes() const {
+    std::vector<Fd> found;
+    for (const pid_t pid : sandbox_pids()) {
+        Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
+        // Looked at again when it is held: the number may be another's by then.
+        if (pidfd && is_sandboxed(pid)) found.push_back(std::move(pidfd));
     }
     return found;
 }

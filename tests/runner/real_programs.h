@@ -33,7 +33,8 @@ public:
     std::string out(std::int64_t run) const { return heard.printed(run, ipc::StreamKind::out); }
     std::string err(std::int64_t run) const { return heard.printed(run, ipc::StreamKind::err); }
 
-    // Processes with a uid of this fixture's sandboxes, as pidfds.
+    // Processes with a uid of this fixture's sandboxes, by number and as pidfds.
+    std::vector<pid_t> sandbox_pids() const;
     std::vector<Fd> sandbox_processes() const;
     // Waits for the end of every one of them.
     void wait_for_no_sandbox_processes() const;
@@ -48,6 +49,8 @@ public:
     std::optional<int> runner_status;
 
 private:
+    bool is_sandboxed(pid_t pid) const;
+
     static constexpr uid_t kSlots = 8;
     uid_t first_uid_;
     ipc::WrappedKey data_key_;
