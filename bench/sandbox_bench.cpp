@@ -17,6 +17,7 @@
 #include <random>
 #include <thread>
 
+#include "bench/echo.h"
 #include "bench/parked.h"
 #include "bench/peers.h"
 #include "bench/sandbox_goals.h"
@@ -32,6 +33,7 @@ constexpr int kBlock = 20;
 constexpr int kUncounted = 2;
 constexpr std::chrono::milliseconds kSettle{40};
 constexpr unsigned kPool = 4;
+constexpr const char* kEcho = "a byte to a process and back";
 constexpr double kParkedGoalKib = 0.6 * 1024;
 
 struct Options {
@@ -86,12 +88,14 @@ struct Subjects {
     bench::Launcher& warm;
     bench::Launcher& cold;
     bench::Bundle& bundle;
+    bench::Echo& echo;
 };
 
 std::vector<Case> cases_of(const Program& program, Subjects with,
                            const std::vector<std::string>& only) {
     std::vector<Case> cases{
         {bench::kBare, [&] { return bench::run_command({program.bare_argv}); }},
+        {kEcho, [with] { return with.echo.there_and_back(); }},
         {bench::kWarm, [&program, with] { return with.warm.run(program.argv); }},
         {bench::kCold, [&program, with] { return with.cold.run(program.argv); }},
         {"berth, cold, no network",
@@ -100,7 +104,8 @@ std::vector<Case> cases_of(const Program& program, Subjects with,
         cases.push_back({peer.name, [peer] { return bench::run_command(peer.command()); }});
     if (!only.empty())
         std::erase_if(cases, [&](const Case& one) {
-            return one.name != bench::kBare && std::ranges::none_of(only, [&](const auto& part) {
+            return one.name != bench::kBare && one.name != kEcho &&
+                   std::ranges::none_of(only, [&](const auto& part) {
                        return one.name.find(part) != std::string::npos;
                    });
         });
@@ -181,6 +186,18 @@ bench::Goal measure_memory(const std::string& launcher, nlohmann::json& result) 
     return {"parked: KiB each", kParkedGoalKib, one.total()};
 }
 
+// Of the launcher's side alone: its own, and that of pid 1, pid 2 and the program.
+void print_used(const char* name, bench::Launcher& launcher, nlohmann::json& result) {
+    const auto starts = static_cast<double>(launcher.started());
+    if (starts == 0) return;
+    const auto used = launcher.end();
+    const auto each = [&](auto time) { return static_cast<double>(time.count()) / starts; };
+    const double user = each(used.user), kernel = each(used.kernel);
+    fmt::print("processor time of {}, each: {:.0f} µs, {:.0f} % of it in the kernel\n", name,
+               user + kernel, 100 * kernel / (user + kernel));
+    result["processor_us"][name] = {{"user", user}, {"kernel", kernel}};
+}
+
 // True when all are met.
 bool print_goals(const std::vector<bench::Goal>& goals, nlohmann::json& result) {
     bool all = true;
@@ -208,13 +225,17 @@ bool run(const Options& options) {
         bench::Launcher warm{launcher, own_folder() / "first_byte", kPool};
         bench::Launcher cold{launcher, own_folder() / "first_byte"};
         bench::Bundle bundle{own_folder() / "first_byte"};
+        bench::Echo echo;
         for (const Program& program : programs(options)) {
-            const auto cases = cases_of(program, {warm, cold, bundle}, options.only);
+            const auto cases = cases_of(program, {warm, cold, bundle, echo}, options.only);
             const auto measured = measure(cases, options, random);
             print_table(program.name, measured, cases, options);
             result["programs"][program.name] = to_json(measured);
             std::ranges::move(bench::goals_of(program.name, measured), std::back_inserter(goals));
         }
+        fmt::print("\n");
+        print_used(bench::kWarm, warm, result);
+        print_used(bench::kCold, cold, result);
     }
     if (!options.no_memory) goals.push_back(measure_memory(launcher, result));
     const bool met = print_goals(goals, result);

@@ -1,6 +1,7 @@
 #include "bench/sandboxed.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -69,8 +70,17 @@ std::string LauncherProcess::errors() const {
 }
 
 LauncherProcess::~LauncherProcess() {
+    if (pid_ > 0) end();
+}
+
+LauncherProcess::Used LauncherProcess::end() {
     socket_.reset();  // the end of its work
-    ::waitpid(pid_, nullptr, 0);
+    rusage usage{};
+    ::wait4(std::exchange(pid_, -1), nullptr, 0, &usage);
+    const auto time = [](const timeval& t) {
+        return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_usec};
+    };
+    return {time(usage.ru_utime), time(usage.ru_stime)};
 }
 
 ipc::Start start_message(const std::vector<std::string>& argv, ipc::Network network) {
@@ -134,7 +144,13 @@ runner::Packet Launcher::ask(const ipc::BuildRequest& request) {
     return parked;
 }
 
+LauncherProcess::Used Launcher::end() {
+    parked_.clear();
+    return process_.end();
+}
+
 Times Launcher::run(const std::vector<std::string>& argv, ipc::Network network) {
+    ++started_;
     const ipc::Start start = start_message(argv, network);
     await_parked();
 
@@ -149,8 +165,8 @@ Times Launcher::run(const std::vector<std::string>& argv, ipc::Network network) 
     const Fd& status = built.descriptors[1];
 
     Pipe in = make_pipe(), out = make_pipe(), err = make_pipe();
-    const int handed[] = {plan->memfd.get(), in.read.get(), out.write.get(), err.write.get()};
-    if (const int refused = runner::send_record(plan_socket.get(), plan->header, handed);
+    if (const int refused = runner::send_plan(plan_socket.get(), *plan,
+                                              {in.read.get(), out.write.get(), err.write.get()});
         refused != 0)
         throw SystemError{refused, "sending the plan"};
     for (Fd* ours : {&in.read, &in.write, &out.write, &err.write})

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <string>
@@ -32,6 +33,12 @@ public:
     Fd take_socket() { return std::move(socket_); }
     std::string errors() const;  // what it complained of
 
+    // Ends it. The processor time of it and of all its sandboxes.
+    struct Used {
+        std::chrono::microseconds user, kernel;
+    };
+    Used end();
+
 private:
     std::string errors_file() const;
 
@@ -59,6 +66,8 @@ public:
     void await_parked();
 
     pid_t pid() const { return process_.pid(); }
+    std::uint64_t started() const { return started_; }
+    LauncherProcess::Used end();
     // What the last sandbox took from its clone until it was ready, as the launcher says.
     std::chrono::microseconds last_build() const { return last_build_; }
 
@@ -70,6 +79,7 @@ private:
     ipc::Hello hello_;
     std::deque<runner::Packet> parked_;
     std::uint64_t next_id_ = 1;
+    std::uint64_t started_ = 0;
     std::chrono::microseconds last_build_{};
 };
 

@@ -9,7 +9,8 @@
 //   launcher → runner   Retire: let go of a parked sandbox, unless it was just taken
 //   runner → launcher   Kill: end all of a sandbox, whatever its pid 1 does
 //   launcher → pid 2    Attached: the release is mounted, or the step that failed
-//   runner → pid 2      PlanHeader, with the descriptors {plan memfd, stdin, stdout, stderr}
+//   runner → pid 2      the plan, with the descriptors {stdin, stdout, stderr}; or, when it is
+//                       too large for a packet, its header and a fourth: memory with the plan
 //   pid 2 → runner      PlanFailed, or the end of the socket: execve succeeded
 //   runner → pid 1      SignalRequest; closing the socket kills the sandbox
 //   pid 1 → runner      EndReport, then the end of the socket
@@ -89,7 +90,7 @@ struct SandboxLimits {
     std::uint64_t processes = 0;
     std::uint64_t open_files = 0;
     std::uint64_t file_bytes = 0;
-    std::uint64_t cpu_percent = 0;  // of one core; 0: no limit. Needs a cgroup
+    std::uint64_t cpu_percent = 0;          // of one core; 0: no limit. Needs a cgroup
     std::uint64_t io_bytes_per_second = 0;  // each way; 0: no limit. Needs cgroup v2
 };
 
@@ -217,16 +218,20 @@ struct KillRequest {
     std::uint64_t serial = 0;
 };
 
-// The plan lies in a memfd sealed against writing, growing and shrinking: this
-// header (the same as in the packet), then `argc` + `envc` + 1 (working folder)
-// zero-ended strings in that order, then `filec` files, each a PlanFile (unaligned)
-// followed by `name_bytes` of a zero-ended path below /work and `content_bytes` of
-// content. argv[0] and the working folder are absolute. The pipes for stdin, stdout
-// and stderr should have mode 0666 (fchmod): a script that opens /dev/stdout or
-// /dev/stderr opens the pipe's inode anew, as a user who does not own it.
+// Up to here a plan is the packet. A larger one lies in a memfd sealed against writing,
+// growing and shrinking, and the packet is a copy of its header: memory of its own would
+// cost each start about a tenth.
+inline constexpr std::uint64_t kPlanPacketBytes = 16 * 1024;
+
+// A plan is this header, then `argc` + `envc` + 1 (working folder) zero-ended strings in
+// that order, then `filec` files, each a PlanFile (unaligned) followed by `name_bytes` of
+// a zero-ended path below /work and `content_bytes` of content. argv[0] and the working
+// folder are absolute. The pipes for stdin, stdout and stderr should have mode 0666
+// (fchmod): a script that opens /dev/stdout or /dev/stderr opens the pipe's inode anew, as
+// a user who does not own it.
 struct PlanHeader {
     RecordHeader header{kMagic, kVersion, Record::plan};
-    std::uint64_t bytes = 0;  // of the whole memfd
+    std::uint64_t bytes = 0;  // of the whole plan
     std::uint32_t argc = 0;
     std::uint32_t envc = 0;
     std::uint32_t filec = 0;

@@ -4,10 +4,8 @@
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,10 +18,10 @@
 
 #include "base/fd.h"
 #include "sandbox/launcher/capabilities.h"
+#include "sandbox/launcher/delivery.h"
 #include "sandbox/launcher/inside.h"
 #include "sandbox/launcher/kernel.h"
 #include "sandbox/launcher/landlock.h"
-#include "sandbox/launcher/plan.h"
 #include "sandbox/launcher/refusals.h"
 
 namespace berth::launcher {
@@ -125,6 +123,9 @@ int load_filter(const Order& order, int listener_socket) {
     return send_listener(listener_socket, listener);
 }
 
+// While there is time: a run that waits for its sandbox touches what it needs.
+int touch_its_pages(const Order& order) { return order.request.id == 0 ? touch_pages() : 0; }
+
 constexpr InsideStep kScriptSteps[] = {
     {Step::session, leave_session},
     {Step::securebits, lock_bits},
@@ -134,147 +135,8 @@ constexpr InsideStep kScriptSteps[] = {
     {Step::rlimits, set_limits},
     {Step::no_new_privs, forbid_new_privileges},
     {Step::landlock, restrict_files},
+    {Step::session, touch_its_pages},
 };
-
-[[noreturn]] void refuse(Step step, int err) {
-    ipc::PlanFailed failed;
-    failed.step = step;
-    failed.err = err;
-    (void)::send(kPlanFd, &failed, sizeof failed, MSG_NOSIGNAL);
-    ::_exit(126);
-}
-
-// What came with the plan's packet. Whoever sent too few or too many is refused; the
-// descriptors that came are closed with the process.
-struct Delivery {
-    ipc::PlanHeader header;
-    int memory = -1;
-    int streams[3] = {-1, -1, -1};
-};
-
-// The next packet on the plan socket: either a plan, or what the launcher says of the
-// release. Both ends of it are trusted, and told apart by their records.
-struct Letter {
-    char bytes[sizeof(ipc::PlanHeader)] = {};
-    std::size_t size = 0;
-    int descriptors[4] = {-1, -1, -1, -1};
-    bool complete = false;  // with its descriptors
-
-    template <typename Record>
-    bool read(Record& record) const {
-        static_assert(sizeof record <= sizeof bytes);
-        if (size != sizeof record) return false;
-        std::memcpy(&record, bytes, sizeof record);
-        return true;
-    }
-};
-
-void receive(Letter& letter) {
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof letter.descriptors)];
-    iovec part{letter.bytes, sizeof letter.bytes};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const ssize_t n = ::recvmsg(kPlanFd, &message, MSG_CMSG_CLOEXEC);
-    if (n == 0) ::_exit(0);  // nobody needs this sandbox
-    if (n < 0) refuse(Step::plan, errno);
-    letter.size = static_cast<std::size_t>(n);
-    const cmsghdr* rights = CMSG_FIRSTHDR(&message);
-    if (rights == nullptr || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return;
-    letter.complete = rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-                      rights->cmsg_len == CMSG_LEN(sizeof letter.descriptors);
-    if (letter.complete)
-        std::memcpy(letter.descriptors, CMSG_DATA(rights), sizeof letter.descriptors);
-}
-
-// The plan and the release come from two processes, in any order. Nothing is refused
-// before both are read: bytes left in the socket would hide the reason from the runner.
-Delivery receive_both() {
-    Delivery delivery;
-    ipc::Attached attached;
-    bool has_plan = false;
-    bool heard = false;
-    while (!has_plan || !heard) {
-        Letter letter;
-        receive(letter);
-        if (letter.read(attached)) {
-            heard = true;
-            continue;
-        }
-        if (has_plan || !letter.complete || !letter.read(delivery.header))
-            refuse(Step::plan, EINVAL);
-        delivery.memory = letter.descriptors[0];
-        std::copy(letter.descriptors + 1, letter.descriptors + 4, delivery.streams);
-        has_plan = true;
-    }
-    if (attached.step != Step::none) refuse(attached.step, attached.err);
-    return delivery;
-}
-
-void* anonymous(std::size_t bytes) {
-    void* memory =
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) refuse(Step::plan, errno);
-    return memory;
-}
-
-Plan read_plan(const Delivery& delivery) {
-    // Sealed memory cannot change or shrink under the parser.
-    constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
-    const int seals = ::fcntl(delivery.memory, F_GET_SEALS);
-    if (seals < 0 || (seals & kSeals) != kSeals) refuse(Step::plan, EPERM);
-    struct stat status {};
-    if (::fstat(delivery.memory, &status) < 0) refuse(Step::plan, errno);
-    const std::size_t count = plan_pointers(delivery.header);
-    const auto bytes = static_cast<std::size_t>(status.st_size);
-    if (count == 0 || bytes != delivery.header.bytes) refuse(Step::plan, EINVAL);
-
-    void* memory = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, delivery.memory, 0);
-    if (memory == MAP_FAILED) refuse(Step::plan, errno);
-    auto** pointers = static_cast<char**>(anonymous(count * sizeof(char*)));
-    Plan plan;
-    if (const int err = parse_plan(delivery.header, {static_cast<char*>(memory), bytes},
-                                   {pointers, count}, plan);
-        err != 0)
-        refuse(Step::plan, err);
-    return plan;
-}
-
-int write_all(int fd, std::span<const char> content) {
-    while (!content.empty()) {
-        const ssize_t n = ::write(fd, content.data(), content.size());
-        if (n < 0) return errno;
-        content = content.subspan(static_cast<std::size_t>(n));
-    }
-    return 0;
-}
-
-int write_file(int work, const File& file) {
-    char path[4096];
-    const std::size_t length = std::strlen(file.name);
-    if (length >= sizeof path) return ENAMETOOLONG;
-    for (std::size_t i = 0; i < length; ++i) {
-        if (file.name[i] == '/') {
-            path[i] = '\0';
-            if (::mkdirat(work, path, 0755) < 0 && errno != EEXIST) return errno;
-        }
-        path[i] = file.name[i];
-    }
-    path[length] = '\0';
-    const Fd to{open_beneath(work, path, O_WRONLY | O_CREAT | O_EXCL, file.mode)};
-    if (!to) return errno;
-    return write_all(to.get(), file.content);
-}
-
-void write_files(std::span<char> files) {
-    if (files.empty()) return;
-    const Fd work{::open("/work", O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!work) refuse(Step::plan_files, errno);
-    for (File file; next_file(files, file);)
-        if (const int err = write_file(work.get(), file); err != 0) refuse(Step::plan_files, err);
-}
 
 }  // namespace
 
@@ -287,9 +149,9 @@ void run_script(const Order& order, int listener_socket) {
     if (!tell({SetupMessage::Kind::script_ready, Step::none, 0})) ::_exit(1);
     (void)::close(kSetupFd);
 
-    const Delivery delivery = receive_both();
-    const Plan plan = read_plan(delivery);
-    if (const int err = set_run_limits(order, delivery.header.limits); err != 0)
+    const Delivery delivery = receive_delivery();
+    const Plan& plan = delivery.plan;
+    if (const int err = set_run_limits(order, delivery.limits); err != 0)
         refuse(Step::rlimits, err);
     write_files(plan.files);
     for (int fd = 0; fd <= 2; ++fd)

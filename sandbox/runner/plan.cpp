@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "sandbox/runner/record.h"
 
 namespace berth::runner {
 namespace {
@@ -196,6 +197,25 @@ void fill(std::span<char> into, const ipc::PlanHeader& header, const ipc::Start&
     BERTH_ASSERT(filler.full());
 }
 
+// Filled once by `filler`, then changed by nobody.
+template <typename Filler>
+Fd sealed_memory(std::size_t size, Filler filler) {
+    Fd memfd{check(::memfd_create("plan", MFD_CLOEXEC | MFD_ALLOW_SEALING),
+                   "making memory for the plan")};
+    check(::ftruncate(memfd.get(), static_cast<off_t>(size)), "sizing the plan");
+    // Allocated now, so that a full memory is an error here and not a SIGBUS below.
+    if (const int err = ::posix_fallocate(memfd.get(), 0, static_cast<off_t>(size)); err != 0)
+        throw SystemError{err, "allocating the plan"};
+    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd.get(), 0);
+    if (memory == MAP_FAILED) throw SystemError{errno, "mapping the plan"};
+    filler(std::span{static_cast<char*>(memory), size});
+    ::munmap(memory, size);  // F_SEAL_WRITE refuses while a writable mapping is there
+    check(
+        ::fcntl(memfd.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+        "sealing the plan");
+    return memfd;
+}
+
 // Copies a name into a record's fixed field; false when it does not fit with its
 // ending zero or is not a single path component.
 template <std::size_t N>
@@ -220,22 +240,25 @@ Result<Plan> make_plan(const ipc::Start& start, std::span<const Secret> secrets)
         if (refusal) return tl::unexpected<Failure>{*refusal};
 
     const std::string folder = working_folder_path(start);
-    Plan plan{measure(start, secrets, folder), {}};
-    const auto size = static_cast<std::size_t>(plan.header.bytes);
-    plan.memfd = Fd{check(::memfd_create("plan", MFD_CLOEXEC | MFD_ALLOW_SEALING),
-                          "making memory for the plan")};
-    check(::ftruncate(plan.memfd.get(), static_cast<off_t>(size)), "sizing the plan");
-    // Allocated now, so that a full memory is an error here and not a SIGBUS below.
-    if (const int err = ::posix_fallocate(plan.memfd.get(), 0, static_cast<off_t>(size)); err != 0)
-        throw SystemError{err, "allocating the plan"};
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, plan.memfd.get(), 0);
-    if (memory == MAP_FAILED) throw SystemError{errno, "mapping the plan"};
-    fill({static_cast<char*>(memory), size}, plan.header, start, secrets, folder);
-    ::munmap(memory, size);  // F_SEAL_WRITE refuses while a writable mapping is there
-    check(::fcntl(plan.memfd.get(), F_ADD_SEALS,
-                  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
-          "sealing the plan");
+    const ipc::PlanHeader header = measure(start, secrets, folder);
+    const bool fits = header.bytes <= ipc::kPlanPacketBytes;
+    Plan plan;
+    plan.packet.resize(fits ? header.bytes : sizeof header);
+    if (fits) {
+        fill(plan.packet, header, start, secrets, folder);
+    } else {
+        std::memcpy(plan.packet.data(), &header, sizeof header);
+        plan.memory = sealed_memory(header.bytes, [&](std::span<char> memory) {
+            fill(memory, header, start, secrets, folder);
+        });
+    }
     return plan;
+}
+
+int send_plan(int socket, const Plan& plan, const std::array<int, 3>& streams) {
+    const int descriptors[] = {streams[0], streams[1], streams[2], plan.memory.get()};
+    return send_packet(socket, plan.packet.data(), plan.packet.size(),
+                       {descriptors, plan.memory ? std::size_t{4} : std::size_t{3}});
 }
 
 Result<ipc::BuildRequest> make_build_request(const ipc::Start& start) {

@@ -1,9 +1,11 @@
 // A Start becomes two things: the request for a sandbox (BuildRequest) and the
-// plan that goes straight to the sandbox's pid 2, in a sealed memfd. All that can
-// be wrong with a Start is found here and named by its field; values never are.
+// plan that goes straight to the sandbox's pid 2. All that can be wrong with a Start
+// is found here and named by its field; values never are.
 #pragma once
 
+#include <array>
 #include <span>
+#include <vector>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -13,12 +15,20 @@
 
 namespace berth::runner {
 
-// The plaintext lies in the memfd alone: closing it here and the exec of pid 2
-// are its end.
+// As launcher_protocol.h says. The plaintext lies in the packet, which is wiped when it is
+// freed, or in sealed memory, which ends when it is closed here and pid 2 executes.
 struct Plan {
-    ipc::PlanHeader header;
-    Fd memfd;
+    std::vector<char> packet;
+    Fd memory;  // only of a plan too large for a packet
+
+    void clear() {
+        packet = {};
+        memory.reset();
+    }
 };
+
+// 0, or errno. Never blocks.
+int send_plan(int socket, const Plan& plan, const std::array<int, 3>& streams);
 
 // Checks every field of `start`. `secrets` are the opened values of start.secrets,
 // in their order. Throws SystemError when there is no memory for the plan.

@@ -35,10 +35,11 @@ ipc::RunSecret named(std::vector<std::string> names) {
 }
 
 std::string contents(const Plan& plan) {
+    if (!plan.memory) return {plan.packet.begin(), plan.packet.end()};
     struct stat facts {};
-    REQUIRE(::fstat(plan.memfd.get(), &facts) == 0);
+    REQUIRE(::fstat(plan.memory.get(), &facts) == 0);
     std::string bytes(static_cast<std::size_t>(facts.st_size), '\0');
-    REQUIRE(::pread(plan.memfd.get(), bytes.data(), bytes.size(), 0) == facts.st_size);
+    REQUIRE(::pread(plan.memory.get(), bytes.data(), bytes.size(), 0) == facts.st_size);
     return bytes;
 }
 
@@ -82,7 +83,6 @@ TEST_CASE("a plan holds arguments, environment, secrets, folder and files in thi
 
     Read read{contents(*plan)};
     const auto header = read.record<ipc::PlanHeader>();
-    CHECK(std::memcmp(&header, &plan->header, sizeof header) == 0);
     CHECK(header.bytes == read.bytes.size());
     CHECK(header.argc == 3);
     CHECK(header.envc == 5);
@@ -104,10 +104,27 @@ TEST_CASE("a plan holds arguments, environment, secrets, folder and files in thi
     CHECK(read.at == read.bytes.size());
 }
 
-TEST_CASE("a plan can be changed by nobody", "[runner]") {
-    const auto plan = make_plan(good_start(), {});
+TEST_CASE("a plan too large for a packet lies in memory that can be changed by nobody",
+          "[runner]") {
+    auto start = good_start();
+    const auto small = make_plan(start, {});
+    REQUIRE(small);
+    REQUIRE_FALSE(small->memory);
+    start.files = {{"data", std::string(ipc::kPlanPacketBytes - small->packet.size() -
+                                            sizeof(ipc::PlanFile) - sizeof "data",
+                                        'x')}};
+    const auto largest = make_plan(start, {});
+    REQUIRE(largest);
+    CHECK_FALSE(largest->memory);
+    CHECK(largest->packet.size() == ipc::kPlanPacketBytes);
+
+    start.files[0].content += 'x';
+    const auto plan = make_plan(start, {});
     REQUIRE(plan);
-    const int fd = plan->memfd.get();
+    const std::string all = contents(*plan);
+    CHECK(all.size() == ipc::kPlanPacketBytes + 1);
+    CHECK(all.compare(0, sizeof(ipc::PlanHeader), plan->packet.data(), plan->packet.size()) == 0);
+    const int fd = plan->memory.get();
     CHECK(::fcntl(fd, F_GET_SEALS) == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
     CHECK(::fcntl(fd, F_GETFD) == FD_CLOEXEC);
     CHECK(::pwrite(fd, "x", 1, 0) == -1);

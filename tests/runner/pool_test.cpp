@@ -18,10 +18,9 @@ TEST_CASE("a run takes the oldest parked sandbox, and sends plan and take at onc
     CHECK(take.slot == 3);
     CHECK(take.serial == 70);
     CHECK(std::string{take.assignment.release} == "r1");
-    const auto plan = first.plan_packet.as<ipc::PlanHeader>(ipc::Record::plan);
-    REQUIRE(plan);
-    CHECK(plan->limits.memory_bytes == take.assignment.limits.memory_bytes);
-    CHECK(plan->limits.open_files == take.assignment.limits.open_files);
+    const ipc::SandboxLimits& limits = first.header.limits;
+    CHECK(limits.memory_bytes == take.assignment.limits.memory_bytes);
+    CHECK(limits.open_files == take.assignment.limits.open_files);
 
     stage.answer_take(ipc::Step::none, 0);
     first.plan.reset();
@@ -142,9 +141,33 @@ TEST_CASE("the launcher gone between take and answer: the sandbox tells what bec
     }
     SECTION("it died with the launcher") {
         taken.die();
-        CHECK(
-            (stage.ended(1).kind == EndKind::setup_failed || stage.ended(1).kind == EndKind::lost));
+        CHECK(stage.ended(1).kind == EndKind::setup_failed);
+        CHECK(stage.ended(1).text == "the sandbox died before it executed the program");
+        CHECK(stage.heard.started.empty());  // nothing was executed
     }
+}
+
+TEST_CASE("a launcher that is killed between take and answer: nothing runs, and nothing is said to",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    RealPrograms berth{{}, RealPrograms::HostNetwork::refused, 2};
+    // The class is parked after its first run.
+    CHECK(berth.run(berth.script(1, "exit 0")).kind == EndKind::exited);
+    run_until(berth.loop,
+              [&] { return !berth.heard.pools.empty() && berth.heard.pools.back().parked == 2; });
+    berth.heard.started.clear();
+    berth.launcher->signal(SIGSTOP);
+    for (std::int64_t run = 2; run <= 3; ++run)
+        berth.berthd->send(berth.script(run, "exit 0"));
+    (void)berth.sealed_secret("KEY", "after it the starts were read");
+    berth.launcher->signal(SIGKILL);
+    for (std::int64_t run = 2; run <= 3; ++run) {
+        const auto& ended = berth.ended(run);
+        CHECK(ended.kind == EndKind::setup_failed);
+        CHECK(ended.text == "the sandbox died before it executed the program");
+    }
+    CHECK(berth.heard.started.empty());
+    berth.wait_for_no_sandbox_processes();
 }
 
 TEST_CASE("a cancelled run gives its parked sandbox up, before and after the answer", "[runner]") {

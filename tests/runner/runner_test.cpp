@@ -16,7 +16,7 @@ namespace {
 constexpr int exited(int code) { return code << 8; }
 
 void print(const PlayedSandbox& sandbox, StreamKind stream, std::string_view text) {
-    write_all(sandbox.plan_packet.descriptors.at(stream == StreamKind::out ? 2 : 3).get(), text);
+    write_all(sandbox.plan_packet.descriptors.at(stream == StreamKind::out ? 1 : 2).get(), text);
 }
 
 }  // namespace
@@ -63,12 +63,10 @@ TEST_CASE("a run goes from its plan to its report, output before its end", "[run
     auto sandbox = stage.run(start);
     CHECK(stage.heard.started.at(0).protections == ipc::protection_seccomp);
 
-    const Fd& memfd = sandbox.plan_packet.descriptors[0];
-    std::string plan(4096, '\0');
-    plan.resize(static_cast<std::size_t>(::pread(memfd.get(), plan.data(), plan.size(), 0)));
-    CHECK(plan.find(std::string{"PAN_SEC_A=top-secret-value\0", 27}) != std::string::npos);
+    CHECK(sandbox.plan_bytes.find(std::string{"PAN_SEC_A=top-secret-value\0", 27}) !=
+          std::string::npos);
     char byte = 0;
-    CHECK(::read(sandbox.plan_packet.descriptors[1].get(), &byte, 1) == 0);  // stdin is at its end
+    CHECK(::read(sandbox.plan_packet.descriptors[0].get(), &byte, 1) == 0);  // stdin is at its end
 
     print(sandbox, StreamKind::out, "first\nstate top-secret-value\n");
     print(sandbox, StreamKind::err, "log top-secret-");
@@ -91,7 +89,7 @@ TEST_CASE("a script may open its streams anew, though the pipes are ours", "[run
     Stage stage;
     stage.launcher_says_hello();
     auto sandbox = stage.run(stage.start(1));
-    for (std::size_t i = 1; i <= 3; ++i) {
+    for (std::size_t i = 0; i < 3; ++i) {
         struct stat facts {};
         REQUIRE(::fstat(sandbox.plan_packet.descriptors[i].get(), &facts) == 0);
         CHECK((facts.st_mode & 0777) == 0666);
@@ -243,10 +241,10 @@ TEST_CASE("a state that is too large fails only a run that would have succeeded"
     const std::string state(limits::kStateBytes + 1, 'x');
     for (const int code : {0, 3}) {
         auto sandbox = stage.run(stage.start(code + 1));
-        set_blocking(sandbox.plan_packet.descriptors[2].get(), Blocking::no);
+        set_blocking(sandbox.plan_packet.descriptors[1].get(), Blocking::no);
         for (std::string_view rest = state; !rest.empty();) {
             const auto n =
-                ::write(sandbox.plan_packet.descriptors[2].get(), rest.data(), rest.size());
+                ::write(sandbox.plan_packet.descriptors[1].get(), rest.data(), rest.size());
             if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
             uv_run(stage.loop.raw(), UV_RUN_NOWAIT);
         }
@@ -262,7 +260,7 @@ TEST_CASE("a writer that was left behind cannot hold the end up for ever", "[run
     Stage stage;
     stage.launcher_says_hello();
     auto sandbox = stage.run(stage.start(1));
-    const Fd left_behind = std::move(sandbox.plan_packet.descriptors[2]);
+    const Fd left_behind = std::move(sandbox.plan_packet.descriptors[1]);
     stage.end(sandbox, exited(0));
     write_all(left_behind.get(), "from afar\n");
     CHECK(stage.ended(1).kind == EndKind::exited);
@@ -427,7 +425,7 @@ TEST_CASE("without a berthd the script waits when the queue is full", "[runner]"
     stage.launcher_says_hello();
     auto sandbox = stage.run(stage.start(1));
     stage.berthd.reset();
-    const int out = sandbox.plan_packet.descriptors[2].get();
+    const int out = sandbox.plan_packet.descriptors[1].get();
     set_blocking(out, Blocking::no);
     const std::string block(64 * limits::KiB, 'x');
     std::size_t written = 0;
@@ -453,7 +451,7 @@ TEST_CASE("while berthd takes nothing the script waits, and nothing is lost", "[
     stage.launcher_says_hello();
     auto sandbox = stage.run(stage.start(1));
     stage.berthd->pause();
-    const int out = sandbox.plan_packet.descriptors[2].get();
+    const int out = sandbox.plan_packet.descriptors[1].get();
     set_blocking(out, Blocking::no);
     const std::string block(64 * limits::KiB, 'x');
     // Until a hundred turns bring no more: the pipe is full and stays so.
