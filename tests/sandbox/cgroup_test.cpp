@@ -321,8 +321,17 @@ TEST_CASE("nothing of v1 is left when the launcher has ended, also of a dead one
     CHECK(groups.slots() == 0);
     CHECK(second.said({"call", "fionread"}) == "ok\n");
     CHECK(groups.slots() > 0);
+    Launcher other{{.slots = 2, .first_uid = second.first_uid() + 16, .cgroups = "auto"}};
+    const V1Groups of_other{other};
     end(second);
     CHECK(groups.slots() == 0);
+    // Its empty folders are for root with all its rights; nobody living is harmed.
+    CHECK(std::system(BERTH_BINARY_DIR "/bin/berth-launcher --remove-groups") == 0);
+    for (const auto& folder : groups.folders)
+        CHECK_FALSE(fs::exists(folder));
+    for (const auto& folder : of_other.folders)
+        CHECK(fs::exists(folder));
+    end(other);
 }
 
 TEST_CASE("a launcher removes the folders of dead ones, and no living one's", "[sandbox]") {

@@ -53,7 +53,9 @@ uid_t own_first_uid() { return 1'000'000 + static_cast<uid_t>(::getpid() % 8192)
 
 Launcher::Launcher() : Launcher{Options{}} {}
 
-Launcher::Launcher(const Options& options) : folder_{"sandbox-test"}, first_uid_{own_first_uid()} {
+Launcher::Launcher(const Options& options)
+    : folder_{"sandbox-test"},
+      first_uid_{options.first_uid != 0 ? options.first_uid : own_first_uid()} {
     fs::permissions(folder_.path(), fs::perms{0755});
     make_release(release_path("probe"));
     SocketPair pair = make_seqpacket_pair();

@@ -1,7 +1,11 @@
 // Interpreters of the host run inside, with what their libraries need.
+#include <sched.h>
+#include <sys/mount.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 
+#include "base/file.h"
 #include "tests/sandbox/sandbox.h"
 
 using namespace berth;
@@ -59,4 +63,29 @@ TEST_CASE("node runs, and its fetch is refused without network", "[sandbox]") {
     CHECK(output_of("/usr/bin/node", "-e",
                     "fetch('http://127.0.0.1:8080/').catch(e => console.log(e.cause.code))") ==
           "ECONNREFUSED\n");
+}
+
+TEST_CASE("what changes in the host's runtime is there for sandboxes that were parked before",
+          "[pool]") {
+    BERTH_NEEDS_SANDBOX();
+    // In a mount namespace of this test's own: nothing of the host is touched.
+    REQUIRE(::unshare(CLONE_NEWNS) == 0);
+    REQUIRE(::mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr) == 0);
+    const std::string folder = "/usr/local/games";
+    REQUIRE(::mount("none", folder.c_str(), "tmpfs", 0, "mode=0755") == 0);
+    const auto write = [&](const std::string& text) {
+        write_file_atomically(folder + "/program", "#!/bin/sh\necho " + text + "\n", 0755);
+    };
+    write("before");
+    Launcher launcher{{.pool = 1}};
+    Sandbox parked = launcher.await_parked();
+    write("after");  // by another file, as packages are updated
+    launcher.take(parked, launcher.request().assignment);
+    Run run;
+    run.argv = {folder + "/program"};
+    CHECK_FALSE(parked.start(run));
+    CHECK(launcher.await_attached().step == ipc::Step::none);
+    parked.end_input();
+    CHECK(parked.finish().out == "after\n");
+    ::umount2(folder.c_str(), MNT_DETACH);
 }

@@ -79,24 +79,25 @@ Run probe(std::vector<std::string> arguments) {
     return run;
 }
 
-std::optional<ipc::PlanFailed> Sandbox::send_plan(const ipc::PlanHeader& packet, Fd memory) {
+// The streams, and behind them the memory with the plan where it is not in the packet.
+std::optional<ipc::PlanFailed> Sandbox::send_plan(std::string packet, Fd memory) {
     Pipe in = open_pipe();
     Pipe out = open_pipe();
     Pipe err = open_pipe();
-    const int fds[] = {memory.get(), in.read.get(), out.write.get(), err.write.get()};
+    const int fds[] = {in.read.get(), out.write.get(), err.write.get(), memory.get()};
+    const std::size_t bytes = (memory ? 4 : 3) * sizeof(int);
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fds)> control{};
-    ipc::PlanHeader header = packet;
-    iovec part{&header, sizeof header};
+    iovec part{packet.data(), packet.size()};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* rights = CMSG_FIRSTHDR(&message);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof fds);
-    std::memcpy(CMSG_DATA(rights), fds, sizeof fds);
+    rights->cmsg_len = CMSG_LEN(bytes);
+    std::memcpy(CMSG_DATA(rights), fds, bytes);
     check(static_cast<int>(::sendmsg(plan.get(), &message, MSG_NOSIGNAL)), "sending a plan");
     input_ = std::move(in.write);
     output_ = std::move(out.read);
@@ -120,13 +121,16 @@ std::optional<ipc::PlanFailed> Sandbox::start_with(const ipc::PlanHeader& packet
     if (sealed)
         check(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW),
               "sealing a plan");
-    return send_plan(packet, std::move(file));
+    std::string header;
+    append(header, packet);
+    return send_plan(std::move(header), std::move(file));
 }
 
 std::optional<ipc::PlanFailed> Sandbox::start(const Run& run) {
-    std::string memory;
-    const ipc::PlanHeader header = plan_of(run, limits, memory);
-    return start_with(header, memory);
+    std::string bytes;
+    const ipc::PlanHeader header = plan_of(run, limits, bytes);
+    if (bytes.size() > ipc::kPlanPacketBytes) return start_with(header, bytes);
+    return send_plan(std::move(bytes), {});
 }
 
 void Sandbox::signal(int signo) {

@@ -53,11 +53,12 @@ public:
 
     // Hands over the plan and waits until the script is executed, or is not.
     std::optional<ipc::PlanFailed> start(const Run& run);
-    // Raw bytes as the plan's memory, for hostile ones.
+    // Raw bytes as a plan that is too large for its packet, for hostile ones.
     std::optional<ipc::PlanFailed> start_with(const ipc::PlanHeader& packet,
                                               const std::string& memory, bool sealed = true);
     void signal(int signo);
     void end_input() { input_.reset(); }
+    int output() const { return output_.get(); }
     // The next `bytes` of output, or what came before its end.
     std::string read_output(std::size_t bytes);
     // Waits for the end of output, report and pid 1.
@@ -66,7 +67,7 @@ public:
     void await_death();
 
 private:
-    std::optional<ipc::PlanFailed> send_plan(const ipc::PlanHeader& packet, Fd memory);
+    std::optional<ipc::PlanFailed> send_plan(std::string packet, Fd memory);
     Fd input_;
     Fd output_;
     Fd errors_;
@@ -79,6 +80,7 @@ public:
     enum class HostNetwork { allowed, refused };
     struct Options {
         unsigned slots = 8;
+        uid_t first_uid = 0;           // 0: this process's own
         unsigned pool = 0;             // of each class; at most a quarter of the slots
         unsigned pool_age_s = 0;       // 0: as long as the test takes
         std::string cgroups = "none";  // as the launcher takes it

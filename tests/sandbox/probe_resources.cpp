@@ -1,0 +1,92 @@
+// Taking more and more of something, until it is refused.
+#include <signal.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "tests/sandbox/probe.h"
+
+namespace probe {
+namespace {
+
+void act_fork() {
+    int count = 0;
+    for (;; ++count) {
+        const pid_t pid = ::fork();
+        if (pid < 0) break;
+        if (pid == 0) {
+            ::pause();
+            ::_exit(0);
+        }
+    }
+    std::printf("%d %s\n", count, ::strerrorname_np(errno));
+}
+
+// Chains of processes, each of which leaves its successor to pid 1 and ends.
+// The chains begin together, and one of them reports: whoever made them would starve
+// among those that run already.
+void act_orphans(int chains) {
+    constexpr int kReportingGeneration = 5;
+    int gate[2];
+    if (::pipe(gate) < 0) ::_exit(1);
+    for (int i = 0; i < chains; ++i) {
+        if (::fork() != 0) continue;
+        char byte;
+        (void)::close(gate[1]);
+        (void)!::read(gate[0], &byte, 1);  // its end
+        for (int generation = 0;; ++generation) {
+            if (i == 0 && generation == kReportingGeneration) (void)!::write(1, "ready\n", 6);
+            if (::fork() > 0) ::_exit(0);
+        }
+    }
+    (void)::close(gate[1]);
+    for (;;)
+        ::pause();
+}
+
+void act_allocate(std::size_t mib) {
+    std::size_t done = 0;
+    for (; done < mib; ++done) {
+        void* block = std::malloc(1 << 20);
+        if (block == nullptr) break;
+        std::memset(block, 1, 1 << 20);
+    }
+    std::puts(done == mib ? "ok" : "ENOMEM");
+}
+
+// System V segments of 1 MiB, until the kernel refuses.
+void act_shared_memory() {
+    int count = 0;
+    while (::shmget(IPC_PRIVATE, 1 << 20, 0600) >= 0)
+        ++count;
+    std::printf("%d %s\n", count, ::strerrorname_np(errno));
+}
+
+// Semaphores and queues, until the kernel refuses.
+void act_ipc_objects() {
+    int sets = 0;
+    int queues = 0;
+    while (::semget(IPC_PRIVATE, 250, 0600) >= 0)
+        ++sets;
+    while (::msgget(IPC_PRIVATE, 0600) >= 0)
+        ++queues;
+    std::printf("%d %d %s\n", sets, queues, ::strerrorname_np(errno));
+}
+
+}  // namespace
+
+std::optional<int> take_resources(const Words& words) {
+    const std::string act = words[0];
+    if (act == "fork") return act_fork(), 0;
+    if (act == "orphans") return act_orphans(std::stoi(words[1])), 0;
+    if (act == "allocate") return act_allocate(std::stoul(words[1])), 0;
+    if (act == "shared-memory") return act_shared_memory(), 0;
+    if (act == "ipc-objects") return act_ipc_objects(), 0;
+    return {};
+}
+
+}  // namespace probe
