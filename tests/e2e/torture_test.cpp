@@ -1,5 +1,6 @@
 // kill -9 at random moments while clients go on asking: what was acknowledged is
-// done once, and nothing is left behind. BERTH_SEED plays a series again.
+// done once, and nothing is left behind. BERTH_SEED plays a series again, BERTH_CYCLES says
+// how long it is.
 #include <fmt/format.h>
 #include <signal.h>
 
@@ -20,9 +21,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kCycles = 30;
+constexpr int kCycles = 100;
 constexpr int kClients = 4;
+constexpr int kRuns = 3;  // at once
 const std::vector<std::string> kPrograms{"berthd", "berth-runner", "berth-launcher"};
+
+int cycles() {
+    const char* given = std::getenv("BERTH_CYCLES");
+    return given == nullptr ? kCycles : berth::to_number<int>(given).value();
+}
 
 // Moments are what is random here, so these sleeps are the test itself.
 void random_pause(std::mt19937_64& random, std::size_t up_to_ms) {
@@ -83,7 +90,8 @@ json all_runs(Daemon& daemon) {
 TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     auto random = seeded_random("kill -9");
-    Daemon daemon{"max_runs = 3\nslots = 8\npool_size = 0\n"};
+    const int count = cycles();
+    Daemon daemon{fmt::format("max_runs = {}\nslots = 8\npool_size = 0\n", kRuns)};
     const std::string script = "echo ran $PAN_CTX_RUN_ATTEMPT >&2; sleep 0.1; echo ok";
     const auto lost = daemon.install("gives-up", {{"PANDIUM.yaml", manifest(script)}});
     const auto again =
@@ -112,7 +120,7 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
                     thread.join();
             }
         } const joined{stop, clients};
-        for (int cycle = 0; cycle < kCycles; ++cycle) {
+        for (int cycle = 0; cycle < count; ++cycle) {
             if (below(random, 4) != 0) daemon.wait_ready();  // else into the middle of a start
             random_pause(random, 250);
             const auto choice = below(random, 4);
@@ -129,7 +137,7 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
     for (const auto& [name, times] : killed)
         std::cout << "killed " << name << " " << times << " times\n";
     std::cout << acknowledged.tenant_of.size() << " triggers acknowledged\n";
-    CHECK(acknowledged.tenant_of.size() > kCycles);
+    CHECK(acknowledged.tenant_of.size() > static_cast<std::size_t>(count));
 
     REQUIRE(eventually(
         [&] {
@@ -147,7 +155,7 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
 
     std::map<std::string, int> runs_of_trigger;
     std::map<std::int64_t, std::string> last_end;
-    int retried = 0, failed = 0;
+    int retried = 0, failed = 0, unprinted = 0;
     for (const json& run : all_runs(daemon)) {
         INFO(run.dump());
         const std::int64_t id = run["id"], tenant = run["tenant_id"];
@@ -187,10 +195,13 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
             INFO(log);
             CHECK(lines.insert(line).second);
         }
-        if (run["state"] == "succeeded") CHECK(lines.count(fmt::format("ran {}", attempts)) == 1);
+        if (run["state"] == "succeeded" && lines.count(fmt::format("ran {}", attempts)) == 0)
+            ++unprinted;
     }
+    // What a runner had read and not yet saved when it was killed.
+    CHECK(unprinted <= kRuns * (killed["berth-runner"] + killed["all"]));
     std::cout << runs_of_trigger.size() << " triggers ran, " << failed << " runs lost, " << retried
-              << " tried again\n";
+              << " tried again, of " << unprinted << " a line is missing\n";
     for (const auto& [trigger, tenant] : acknowledged.tenant_of) {
         INFO(trigger);
         CHECK(runs_of_trigger[trigger] == 1);
