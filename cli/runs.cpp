@@ -97,10 +97,12 @@ void usage_lines(Record& record, const Json& run) {
 void sandbox_lines(Record& record, const Json& run) {
     if (!field(run, "started_date").empty() && inner(run, "warm").is_boolean())
         record.line("sandbox", flag(run, "warm") ? "was ready" : "was built for it");
-    if (is_over(run) && !field(run, "started_date").empty())
-        record.line("processes", flag(run, "tree_empty")
-                                     ? Cell{"none is left"}
-                                     : Cell{"not known to have ended", Tone::warning});
+    // Only who stopped a run waits until the kernel has said it; others need not.
+    if (flag(run, "tree_empty"))
+        record.line("processes", "none is left");
+    else if (const auto state = field(run, "state");
+             state == "cancelled" || state == "failed_timeout")
+        record.line("processes", {"not confirmed that none is left", Tone::warning});
     if (const Json& grants = inner(run, "grants"); grants.is_array() && !grants.empty())
         record.line("grants", {joined(grants), Tone::warning});
     if (const Json& calls = inner(run, "refused_syscalls"); calls.is_array() && !calls.empty())

@@ -49,5 +49,28 @@ TEST_CASE("a run's record tells what it took and where its time went", "[e2e]") 
     const auto life = (at(events.back()) - at(events.front())) / 1000;
     CHECK(sum <= life + 1);
     CHECK(sum >= life - 5);  // each is cut to whole milliseconds
+}
+
+TEST_CASE("a cancelled run says that no process of it is left, and what it took until then",
+          "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const auto made =
+        daemon.install("stopped", {{"PANDIUM.yaml", manifest("sleep 100 & echo up >&2; wait")}});
+    const std::string trigger = daemon.sync(made.tenant);
+    std::int64_t id = 0;
+    REQUIRE(eventually([&] {
+        const json runs = daemon.must("GET", fmt::format("/v2/tenants/{}/runs", made.tenant));
+        if (runs.empty() || runs[0]["state"] != "running") return false;
+        id = runs[0]["id"];
+        return true;
+    }));
+    daemon.must("POST", fmt::format("/v2/runs/{}/cancel", id));
+    const json run = daemon.wait_run(trigger);
+    INFO(run.dump(1));
+    CHECK(run["state"] == "cancelled");
     CHECK(run["tree_empty"] == true);
+    CHECK(run["usage"]["max_rss_bytes"].is_number_unsigned());
+    CHECK(run["times"]["running_ms"] >= 0);
+    CHECK(daemon.nothing_sandboxed());
 }
