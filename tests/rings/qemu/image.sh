@@ -32,7 +32,8 @@ kernel_package() {
         sed -n 's/^ *Depends: \(linux-image-[0-9][^ ]*\)$/\1/p' | head -n 1
 }
 
-libraries() { ldd "${programs[@]}" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' | sort -u; }
+# A static program has none, and ldd calls that a failure.
+libraries() { (ldd "${programs[@]}" 2>/dev/null || true) | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' | sort -u; }
 
 # Of alternatives the one that is here.
 installed_closure() {
@@ -101,6 +102,8 @@ make_root() {
     : >"$root/etc/fstab"
     printf '%032d\n' 3 >"$root/etc/machine-id"
     ldconfig -r "$root"
+    # Of what systemd starts by itself only the journal, which our units write to.
+    find "$root"/lib/systemd/system/*.wants/ -mindepth 1 ! -name 'systemd-journald*' -delete
     install -D -m 644 "$here/ring3.service" "$root/etc/systemd/system/ring3.service"
     truncate -s 1G "$made/root.ext4"
     mkfs.ext4 -q -O ^has_journal -d "$root" "$made/root.ext4"

@@ -3,8 +3,7 @@
 # shellcheck shell=bash
 
 failures=0
-base=/var/lib/berth-ring3
-unit_group=/sys/fs/cgroup/system.slice/berth.service
+unit_group=/sys/fs/cgroup/system.slice/berth-launcher.service
 
 say() { printf '\n-- %s (%s s)\n' "$*" "$(cut -d. -f1 /proc/uptime)"; }
 passed() { printf 'ok      %s\n' "$*"; }
@@ -43,40 +42,42 @@ eventually() { # SECONDS COMMAND...
         sleep 0.1
     done
 }
-show_if_failed() { # FILE
-    ((failures == 0)) || { echo "-- $1"; tail -n 40 "$1"; }
+show_if_failed() { # COMMAND...
+    ((failures == 0)) || { echo "-- $*"; "$@"; }
 }
 
-# --- Berth in a unit of its own
+# --- Berth's own units, which the first file system has put in place
 
-configure() { # LINE...
-    berth init --state-dir $base/state --run-dir $base/run --config $base/berth.conf >/dev/null 2>&1
-    printf '%s\n' "$@" >>$base/berth.conf
+# What the package does once it has been unpacked.
+install_berth() {
+    ln -s /job/bin/* /usr/sbin/
+    install -D -m 644 systemd/sysusers.conf /usr/lib/sysusers.d/berth.conf
+    install -D -m 644 systemd/tmpfiles.conf /usr/lib/tmpfiles.d/berth.conf
+    install -D -m 644 berth.conf /etc/berth/berth.conf
+    systemd-sysusers berth.conf >/dev/null 2>&1
+    berth init >/dev/null
+    systemd-tmpfiles --create berth.conf
+    systemctl enable --quiet berth{d,-runner,-launcher,-egress}.{socket,service} berth-drain.service
 }
-reconfigure() { # KEY VALUE
-    sed -i "/^$1 *=/d" $base/berth.conf
-    printf '%s = %s\n' "$1" "$2" >>$base/berth.conf
+configure() { # KEY VALUE
+    sed -i "/^$1 *=/d" /etc/berth/berth.conf
+    printf '%s = %s\n' "$1" "$2" >>/etc/berth/berth.conf
 }
-export BERTH_SOCKET=$base/run/control.sock
-
-# Type=exec: the command has begun.
-unit() { # PROPERTY... -- COMMAND...
+drop_in() { # UNIT LINE...; for its next start, after `systemctl daemon-reload`
+    mkdir -p "/etc/systemd/system/$1.service.d"
+    printf '%s\n' '[Service]' "${@:2}" >"/etc/systemd/system/$1.service.d/ring3.conf"
+}
+unit() { # PROPERTY... -- COMMAND...: in one that is made for it
     local properties=()
     while [[ $1 != -- ]]; do
         properties+=(-p "$1")
         shift
     done
     shift
-    systemd-run --quiet -p DefaultDependencies=no -E ASAN_OPTIONS -E PATH "${properties[@]}" "$@"
+    systemd-run --quiet -p DefaultDependencies=no "${properties[@]}" "$@"
 }
-start_berth() { # PROPERTY...
-    # Mixed: berthd ends the other daemons itself.
-    unit "$@" Type=exec KillMode=mixed StandardOutput=append:/run/berth.log StandardError=append:/run/berth.log -- \
-        --unit=berth berthd --all --config $base/berth.conf
-    eventually 60 test -S $BERTH_SOCKET
-    eventually 60 berth health >/dev/null 2>&1
-}
-stop_berth() { systemctl stop berth; }
+ready() { berth health >/dev/null 2>&1; }
+main_pid() { systemctl show -p MainPID --value "$1"; }
 
 # --- runs; `record` is that of the last one, as JSON with a field per line
 

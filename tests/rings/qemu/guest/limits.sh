@@ -16,8 +16,8 @@ for controller in memory pids cpu io; do
 done
 
 say 'a launcher without the controllers that it is told to require'
-mkdir -p $base/releases
-launcher=(berth-launcher --socket /run/ring3-launcher --runner-uid 990 --releases "$base/releases"
+install_berth
+launcher=(/usr/sbin/berth-launcher --socket /run/ring3-launcher --runner-uid 990 --releases /var/lib/berth/releases
     --first-uid 100000 --slots 2 --pool 0)
 apart=0
 refused() { # PROPERTY OPTION...
@@ -45,17 +45,23 @@ refused 'Delegate=memory pids io' --cpu-percent 50
 same 'exit status without the cpu controller' $status 1
 has 'it says' "$text" "it needs a cgroup with the cpu controller"
 
-say 'Berth as a service with Delegate=yes'
-mkdir -p /srv/exports
-chown 64980:64980 /srv/exports
-configure 'allow_near_runtime = yes' 'require_cgroup = yes' 'cpu_percent = 50' \
-    "io_mib_per_second = $io_mib" 'pool_size = 1' 'grant.limits = writable_path:/srv/exports'
-must 'it gets ready' start_berth Delegate=yes
-same 'its daemons are in a leaf' "$(cat $unit_group/cgroup.procs)" ''
-same 'processes in that leaf' "$(wc -l <$unit_group/programs/cgroup.procs)" 5
+say "Berth's own units"
+install -d -o 64980 -g 64980 /srv/exports
+configure allow_near_runtime yes
+configure require_cgroup yes
+configure cpu_percent 50
+configure io_mib_per_second $io_mib
+configure pool_size 1
+configure grant.limits writable_path:/srv/exports
+drop_in berth-launcher ReadWritePaths=/srv/exports
+systemctl daemon-reload
+systemctl start berth.target
+must 'they get ready' ready
+same 'berth-launcher is in a leaf' "$(leaf_of "$(main_pid berth-launcher)")" $unit_group/programs
+same 'alone' "$(wc -l <$unit_group/programs/cgroup.procs)" 1
 same 'controllers of the sandboxes' "$(cat $unit_group/sandboxes/cgroup.subtree_control)" 'cpu io memory pids'
 
-doctor=$(berth doctor --state-dir $base/state)
+doctor=$(berth doctor)
 same "exit status of 'berth doctor'" $? 0
 doctor_line() { grep -m1 "^$1" <<<"$doctor" | tr -s ' '; }
 same 'doctor' "$(doctor_line Landlock)" 'Landlock active ABI 2'
@@ -68,26 +74,36 @@ berth integration create limits --memory $memory_mib --network none --wall-time 
 berth release create limits integrations/limits --default >/dev/null 2>&1
 berth tenant create limits --integration limits >/dev/null
 
-say 'memory'
+say 'within the memory limit, at the limits of processor and disk'
 # Attaching a process to a group leaves a trace, being born in one does not.
+traced() { grep -c 'dst_path=.*/sandboxes/' /sys/kernel/tracing/trace; }
 echo 1 >/sys/kernel/tracing/events/cgroup/cgroup_attach_task/enable
-run limits '{"act":"heap","mib":40}'
-same 'below the limit' "$(field state)" succeeded
-within 'its peak in bytes' "$(field memory_peak_bytes)" $((40 << 20)) $((80 << 20))
-attached=$(grep -c 'dst_path=.*/sandboxes/slot-' /sys/kernel/tracing/trace)
-same 'processes moved into a group of a sandbox (none: CLONE_INTO_CGROUP)' "$attached" 0
-sleep 60 &
+run limits '{"acts":["heap","spin","disk"],"mib":40}'
+same 'a run of 40 MiB' "$(field state)" succeeded
+within 'its peak in bytes' "$(field memory_peak_bytes)" $((40 << 20)) $((96 << 20))
+same 'processes moved into a group of a sandbox (none: CLONE_INTO_CGROUP)' "$(traced)" 0
+sleep 300 &
 sleeper=$!
-mkdir $unit_group/sandboxes/slot-control
-echo $sleeper >$unit_group/sandboxes/slot-control/cgroup.procs
-attached=$(grep -c 'dst_path=.*/sandboxes/slot-' /sys/kernel/tracing/trace)
-same 'control: one that is moved shows' "$attached" 1
+mkdir $unit_group/sandboxes/control
+echo $sleeper >$unit_group/sandboxes/control/cgroup.procs
+same 'control: one that is moved shows' "$(traced)" 1
 echo 0 >/sys/kernel/tracing/events/cgroup/cgroup_attach_task/enable
 kill $sleeper
 wait $sleeper 2>/dev/null
-eventually 5 rmdir $unit_group/sandboxes/slot-control 2>/dev/null
-for act in heap memfd tmpfs; do
-    run limits "{\"act\":\"$act\",\"mib\":200}"
+eventually 5 rmdir $unit_group/sandboxes/control 2>/dev/null
+spun_ms=$(printed used_ms)
+within 'used of a processor in 2 s, in ms' "$spun_ms" 500 1400
+within 'cpu.stat: periods throttled' "$(greatest cpu.stat nr_throttled)" 5 1000
+disk=$(cat /sys/class/block/vda/dev)
+check 'io.max of a sandbox' grep -q "^$disk rbps=$io_bytes wbps=$io_bytes" $unit_group/sandboxes/slot-*/io.max
+slow_write_ms=$(printed write_ms) slow_read_ms=$(printed read_ms)
+within 'writing 6 MiB at 2 MiB/s, in ms' "$slow_write_ms" 2000 8000
+within 'reading them back, in ms' "$slow_read_ms" 2000 8000
+within 'written, by the record' "$(field io_write_bytes)" $((6 << 20)) $((8 << 20))
+
+say 'memory'
+for act in heap files; do
+    run limits "{\"acts\":[\"$act\"],\"mib\":200}"
     same "200 MiB by $act" "$(field state)" failed_integration
     same 'the record says' "$(field reason)" "killed: out of memory at $memory_mib MiB"
     within 'its peak in bytes' "$(field memory_peak_bytes)" $(((memory_mib - 2) << 20)) $((memory_mib << 20))
@@ -95,27 +111,11 @@ done
 within 'memory.events: killed as a group' "$(greatest memory.events oom_group_kill)" 1 1
 
 say 'processes'
-run limits '{"act":"forks"}'
+run limits '{"acts":["forks"]}'
 same 'a fork bomb is refused' "$(field state) $(printed refused)" 'succeeded EAGAIN'
 within 'after so many children' "$(printed children)" 250 255
 within 'pids.events' "$(greatest pids.events max)" 1 100
 has 'the log says' "$(berth log limits)" 'to have more than its 256 processes and threads'
-
-say 'processor time'
-run limits '{"act":"spin"}'
-spun_ms=$(printed used_ms)
-within 'used in 2 s, in ms' "$spun_ms" 500 1400
-within 'cpu.stat: periods throttled' "$(greatest cpu.stat nr_throttled)" 5 1000
-
-say 'disk'
-run limits '{"act":"disk","mib":6}'
-same 'the file is written' "$(field state) $(stat -c %s /srv/exports/file)" "succeeded $((6 << 20))"
-disk=$(cat /sys/class/block/vda/dev)
-check 'io.max of a sandbox' grep -q "^$disk rbps=$io_bytes wbps=$io_bytes" $unit_group/sandboxes/slot-*/io.max
-slow_write_ms=$(printed write_ms) slow_read_ms=$(printed read_ms)
-within 'writing 6 MiB at 2 MiB/s, in ms' "$slow_write_ms" 2000 6000
-within 'reading them back, in ms' "$slow_read_ms" 2000 6000
-within 'written, by the record' "$(field io_write_bytes)" $((6 << 20)) $((8 << 20))
 
 say 'a tree of processes'
 stands() { # three of them: the script and, below pid 1 by now, the grandchild
@@ -124,7 +124,7 @@ stands() { # three of them: the script and, below pid 1 by now, the grandchild
     [[ $(script_pids | wc -l) == 2 ]]
 }
 tree() {
-    (run limits '{"act":"tree"}' && echo "$record"; echo "$record") >/run/tree &
+    (run limits '{"acts":["tree"]}' && echo "$record"; echo "$record") >/run/tree &
     waiting=$!
     eventually 30 stands
 }
@@ -151,23 +151,27 @@ same 'no process of it' "$(script_pids)" ''
 say 'what is left'
 only_parked() { ! grep -lqx 'populated 0' $unit_group/sandboxes/slot-*/cgroup.events; }
 check 'groups of ended runs go' eventually 20 only_parked
-stop_berth
-check 'the group of the unit is gone' test ! -e $unit_group
-same 'processes of sandboxes' "$(ps -eo uid= | sed -n '/[0-9]\{6\}/p')" ''
 
+launcher_serves() { [[ $(systemctl show -p StatusText --value berth-launcher) == *serving* ]]; }
 say 'control: the same without delegation, as rlimits have it'
-reconfigure require_cgroup no
-reconfigure cpu_percent 0
-reconfigure io_mib_per_second 0
-must 'it gets ready' start_berth Delegate=no
-doctor=$(berth doctor --state-dir $base/state)
+configure require_cgroup no
+configure cpu_percent 0
+configure io_mib_per_second 0
+drop_in berth-launcher ReadWritePaths=/srv/exports Delegate=no
+systemctl daemon-reload
+systemctl restart berth-launcher
+must 'the launcher is there again' eventually 30 launcher_serves
+same 'it is in no leaf' "$(leaf_of "$(main_pid berth-launcher)")" $unit_group
+doctor=$(berth doctor)
 has 'doctor' "$(doctor_line 'cgroups ')" "not active none: limits are each process's own"
 has 'doctor, the cure' "$doctor" 'cgroups: run as a systemd service with Delegate=yes'
-run limits '{"act":"memfd","mib":160}'
-same '160 MiB by memfd' "$(field state) $(printed held)" 'succeeded 160'
-run limits '{"act":"spin"}'
-within 'used in 2 s, in ms' "$(printed used_ms)" $((spun_ms * 14 / 10)) 3000
-run limits '{"act":"disk","mib":6}'
+run limits '{"acts":["files","spin","disk"],"mib":160}'
+same '160 MiB by files' "$(field state) $(printed in_files)" 'succeeded 160'
+within 'used of a processor in 2 s, in ms' "$(printed used_ms)" $((spun_ms * 14 / 10)) 3000
 within 'writing 6 MiB, in ms' "$(printed write_ms)" 0 $((slow_write_ms / 2))
 within 'reading them back, in ms' "$(printed read_ms)" 0 $((slow_read_ms / 2))
-stop_berth
+
+say 'the end'
+systemctl stop berth.target 'berth*'
+check 'the group of the unit is gone' test ! -e $unit_group
+same 'processes of sandboxes' "$(ps -eo uid= | sed -n '/[0-9]\{6\}/p')" ''
