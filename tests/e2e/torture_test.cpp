@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr int kCycles = 100;
+constexpr int kCycles = 30;
 constexpr int kClients = 4;
 constexpr int kRuns = 3;  // at once
 const std::vector<std::string> kPrograms{"berthd", "berth-runner", "berth-launcher"};
