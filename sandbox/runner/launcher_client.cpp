@@ -13,6 +13,9 @@ namespace {
 constexpr const char* kNotThere =
     "the launcher is not there; see whether berth-launcher is running";
 
+constexpr const char* kNoDescriptors =
+    "berth-runner has no descriptors left; raise LimitNOFILE=, or lower 'max_runs'";
+
 Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
     Sandbox sandbox;
     sandbox.name = {reply.slot, reply.serial};
@@ -85,6 +88,8 @@ void LauncherClient::receive(Packet packet) {
     if (!reply) return drop("it sent a record that is none of its own");
     if (reply->step != ipc::Step::none)
         return answer(reply->id, BuildFailed{ipc::step_text(reply->step), reply->err});
+    if (packet.lacks_descriptors)  // what came is closed, which ends the sandbox
+        return answer(reply->id, BuildFailed{kNoDescriptors, EMFILE});
     if (reply->has_cgroup > 1 || count != 3 + reply->has_cgroup + reply->listeners)
         return drop("it sent a sandbox without its descriptors");
     Sandbox sandbox = to_sandbox(*reply, packet.descriptors);

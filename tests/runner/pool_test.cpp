@@ -140,6 +140,7 @@ TEST_CASE("the launcher gone between take and answer: the sandbox tells what bec
         CHECK(stage.ended(1).kind == EndKind::exited);
     }
     SECTION("it died with the launcher") {
+        stage.take_plan(taken);
         taken.die();
         CHECK(stage.ended(1).kind == EndKind::setup_failed);
         CHECK(stage.ended(1).text == "the sandbox died before it executed the program");
@@ -151,10 +152,10 @@ TEST_CASE("a launcher that is killed between take and answer: nothing runs, and 
           "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     RealPrograms berth{{}, RealPrograms::HostNetwork::refused, 2};
-    // The class is parked after its first run.
+    // Its class is parked after the first run, beside the one that always is.
     CHECK(berth.run(berth.script(1, "exit 0")).kind == EndKind::exited);
     run_until(berth.loop,
-              [&] { return !berth.heard.pools.empty() && berth.heard.pools.back().parked == 2; });
+              [&] { return !berth.heard.pools.empty() && berth.heard.pools.back().parked == 4; });
     berth.heard.started.clear();
     berth.launcher->signal(SIGSTOP);
     for (std::int64_t run = 2; run <= 3; ++run)
