@@ -187,11 +187,11 @@ std::int64_t Daemons::add_tenant(std::int64_t integration, const std::string& na
     return json::parse(must("POST", "/v2/tenants", wanted.dump()))["id"].get<std::int64_t>();
 }
 
-double Daemons::cpu_ms() const {
-    double sum = 0;
+std::map<std::string, double> Daemons::cpu_ms() const {
+    std::map<std::string, double> found;
     for (const Process& process : children_of(pid_))
-        sum += process.cpu_ms;
-    return sum;
+        found[process.name] += process.cpu_ms;
+    return found;
 }
 
 std::map<std::string, double> Daemons::resident_mib() const {

@@ -41,8 +41,8 @@ public:
                          const std::string& line);
     std::int64_t add_tenant(std::int64_t integration, const std::string& name);
 
-    // Processor time of all daemons, and of the sandboxes that have ended.
-    double cpu_ms() const;
+    // Processor time by program; berth-launcher's has that of the sandboxes that have ended.
+    std::map<std::string, double> cpu_ms() const;
     // By program: what each daemon takes.
     std::map<std::string, double> resident_mib() const;
 

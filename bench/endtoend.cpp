@@ -19,6 +19,7 @@ using nlohmann::json;
 
 constexpr auto kPatience = 60s;
 constexpr auto kAskAgain = 500us;  // there is no event of a run's end before its id is known
+constexpr auto kAskSeldom = 20ms;  // while many are worked off: asking costs berthd time, too
 
 std::string must(Client& client, std::string_view method, const std::string& target) {
     const auto response = client.request(method, target);
@@ -36,7 +37,8 @@ std::string send_trigger(Client& client, std::int64_t tenant) {
 }
 
 // The id of the trigger's run, when that has succeeded.
-std::int64_t await_run(Client& client, const std::string& trigger, Steady::duration first_wait) {
+std::int64_t await_run(Client& client, const std::string& trigger, Steady::duration first_wait,
+                       Steady::duration again = kAskAgain) {
     const auto target = fmt::format("/v2/runs/triggers/{}/status", trigger);
     const auto deadline = Steady::now() + kPatience;
     std::this_thread::sleep_for(first_wait);
@@ -51,7 +53,7 @@ std::int64_t await_run(Client& client, const std::string& trigger, Steady::durat
                 throw std::runtime_error{fmt::format("a run of the benchmark is {}", state)};
         }
         if (Steady::now() > deadline) throw std::runtime_error{"a run did not end"};
-        std::this_thread::sleep_for(kAskAgain);
+        std::this_thread::sleep_for(again);
     }
 }
 
@@ -92,19 +94,33 @@ void EndToEnd::run_of_client(std::int64_t tenant, int count) const {
     for (int i = 0; i < count; ++i) {
         const auto trigger = send_trigger(client, tenant);
         const auto begin = Steady::now();
-        (void)await_run(client, trigger, usual * 4 / 5);
+        (void)await_run(client, trigger, usual * 4 / 5,
+                        std::max<Steady::duration>(usual / 10, kAskAgain));
         usual = std::min<Steady::duration>((usual * 7 + (Steady::now() - begin)) / 8, 100ms);
     }
 }
 
-Sustained EndToEnd::sustained(int count, Steady::duration took, double cpu_before) const {
-    return {count / std::chrono::duration<double>{took}.count(),
-            (daemons_.cpu_ms() - cpu_before) / count};
+Sustained EndToEnd::sustained(int count, Steady::duration took, const Cpu& before) {
+    double sum = 0;
+    for (const auto& [program, ms] : daemons_.cpu_ms()) {
+        const double used = ms - before.at(program);
+        cpu_ms_[program] += used;
+        sum += used;
+    }
+    runs_ += count;
+    return {count / std::chrono::duration<double>{took}.count(), sum / count};
+}
+
+std::map<std::string, double> EndToEnd::cpu_ms_per_run() const {
+    Cpu each;
+    for (const auto& [program, ms] : cpu_ms_)
+        each[program] = ms / runs_;
+    return each;
 }
 
 Sustained EndToEnd::sustain(int clients, int count) {
     const int each = std::max(count / clients, 1);
-    const double cpu = daemons_.cpu_ms();
+    const Cpu cpu = daemons_.cpu_ms();
     std::mutex lock;
     std::string trouble;
     const auto begin = Steady::now();
@@ -130,13 +146,13 @@ Sustained EndToEnd::work_off(int count) {
     std::vector<std::string> triggers;
     for (int i = 0; i < count; ++i)
         triggers.push_back(send_trigger(client_, tenants_.at(static_cast<std::size_t>(i))));
-    const double cpu = daemons_.cpu_ms();
+    const Cpu cpu = daemons_.cpu_ms();
     const Time begin = SystemClock{}.now();
     daemons_.must("PATCH", integration, R"({"paused":false})");
     // The last of the fair order ends last, but for a few.
     Steady::duration took{};
     for (auto trigger = triggers.rbegin(); trigger != triggers.rend(); ++trigger) {
-        const auto id = await_run(client_, *trigger, trigger == triggers.rbegin() ? 100ms : 0ms);
+        const auto id = await_run(client_, *trigger, 0ms, kAskSeldom);
         const json run = json::parse(must(client_, "GET", fmt::format("/v2/runs/{}", id)));
         took = std::max(took, since(begin, run["completed_date"]));
         if (trigger - triggers.rbegin() > 16) break;

@@ -2,6 +2,7 @@
 // as can be kept up with. Everything is durable: trigger, run, log and end.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,15 +34,20 @@ public:
 
     Steady::duration started_in() const { return started_in_; }
     std::map<std::string, double> resident_mib() const { return daemons_.resident_mib(); }
+    // Processor time of a run by program, over all that were sustained or worked off.
+    std::map<std::string, double> cpu_ms_per_run() const;
 
 private:
-    Sustained sustained(int count, Steady::duration took, double cpu_before) const;
+    using Cpu = std::map<std::string, double>;
+    Sustained sustained(int count, Steady::duration took, const Cpu& before);
     void run_of_client(std::int64_t tenant, int count) const;
 
     Daemons daemons_;
     Steady::duration started_in_{};
     std::int64_t integration_ = 0;
     std::vector<std::int64_t> tenants_;
+    Cpu cpu_ms_;
+    int runs_ = 0;
     Client client_{daemons_.socket()};
 };
 

@@ -171,6 +171,8 @@ private:
         figures_.title("the daemons");
         figures_.add("berthd --all, start to ready",
                      std::chrono::duration<double, std::milli>{berth_.started_in()}.count(), "ms");
+        for (const auto& [program, ms] : berth_.cpu_ms_per_run())
+            figures_.add(program + ", processor time", ms, "ms/run");
         for (const auto& [program, mib] : berth_.resident_mib())
             figures_.add(program + " resident", mib, "MiB");
     }

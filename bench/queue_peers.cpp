@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,13 +37,15 @@ std::vector<char*> pointers_to(const Words& words) {
 }
 
 // A program with its stdout in `out`, in `folder`.
-pid_t begin(const Words& argv, const fs::path& folder, int out, const Words& more_env = {}) {
+pid_t begin(const Words& argv, const fs::path& folder, int out, const Words& more_env = {},
+            int errors = STDERR_FILENO) {
     Words environment{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp"};
     environment.insert(environment.end(), more_env.begin(), more_env.end());
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
     ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
     pid_t pid = -1;
     const int err = ::posix_spawnp(&pid, argv[0].c_str(), &actions, nullptr,
                                    pointers_to(argv).data(), pointers_to(environment).data());
@@ -66,17 +69,14 @@ std::string output_of(const Words& argv, const fs::path& folder, const Words& mo
     return text;
 }
 
-double cpu_ms_of(pid_t pid) {
-    std::ifstream file{fmt::format("/proc/{}/stat", pid)};
-    std::string line;
-    std::getline(file, line);
-    const auto end = line.rfind(')');
-    if (end == std::string::npos) return 0;
-    const auto fields = split(std::string_view{line}.substr(end + 2), ' ');
-    double ticks = 0;
-    for (std::size_t i = 11; i < 15; ++i)
-        ticks += static_cast<double>(to_number<std::int64_t>(fields.at(i)).value_or(0));
-    return ticks * 1000 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+// Processor time of all that was started here and has ended.
+double ended_ms() {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    const auto ms = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_usec) / 1e3;
+    };
+    return ms(usage.ru_utime) + ms(usage.ru_stime);
 }
 
 // A database server in a folder of its own, spoken to through a socket there.
@@ -85,7 +85,7 @@ public:
     Server(const Words& argv, const fs::path& folder, const fs::path& socket)
         : log_{check(::open((folder / "log").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600),
                      "making a log")},
-          pid_{begin(argv, folder, log_.get())} {
+          pid_{begin(argv, folder, log_.get(), {}, log_.get())} {
         for (const auto began = Steady::now(); !fs::exists(socket);) {
             if (Steady::now() - began > kStartTime)
                 throw std::runtime_error{fmt::format("'{}' did not start", argv[0])};
@@ -98,21 +98,37 @@ public:
         ::kill(pid_, SIGINT);  // PostgreSQL: end at once, in order
         ::waitpid(pid_, nullptr, 0);
     }
-    double cpu_ms() const { return cpu_ms_of(pid_); }
 
 private:
     Fd log_;
     pid_t pid_;
 };
 
-PeerFigures drive(const fs::path& driver, const fs::path& modules, const fs::path& socket,
-                  const fs::path& program, int starts, int sustained, int in_flight) {
-    const json told = json::parse(
-        output_of({"node", driver.string(), socket.string(), program.string(),
-                   std::to_string(starts), std::to_string(sustained), std::to_string(in_flight)},
-                  modules));
+struct Asked {
+    fs::path driver, modules, program;
+    int starts, sustained, in_flight;
+};
+
+// What the driver measured with a database server that is there as long as this takes.
+PeerFigures drive(const Asked& asked, const Words& server, const fs::path& folder,
+                  const fs::path& socket, const fs::path& address) {
+    json told;
+    const double before = ended_ms();
+    double driver_ms = 0;
+    {
+        const Server database{server, folder, socket};
+        const double driver_before = ended_ms();
+        told = json::parse(
+            output_of({"node", asked.driver.string(), address.string(), asked.program.string(),
+                       std::to_string(asked.starts), std::to_string(asked.sustained),
+                       std::to_string(asked.in_flight)},
+                      asked.modules));
+        driver_ms = ended_ms() - driver_before;
+    }
+    const double database_ms = ended_ms() - before - driver_ms;
     return {told["first_byte_us"].get<std::vector<double>>(), told["per_second"],
-            told["cpu_ms"].get<double>() / sustained};
+            told["cpu_ms"].get<double>() / asked.sustained +
+                database_ms / (asked.starts + asked.sustained)};
 }
 
 QueuePeer bullmq(const std::string& fsync, const std::string& durable, const fs::path& modules,
@@ -120,21 +136,17 @@ QueuePeer bullmq(const std::string& fsync, const std::string& durable, const fs:
     return {"BullMQ, Redis AOF " + fsync, durable, "no", [=](int starts, int sustained, int many) {
                 const TempDir folder{"redis-bench"};
                 const auto socket = folder.path() / "socket";
-                const Server redis{{"redis-server", "--port", "0", "--unixsocket", socket.string(),
-                                    "--dir", folder.path().string(), "--save", "", "--appendonly",
-                                    "yes", "--appendfsync", fsync},
-                                   folder.path(),
-                                   socket};
-                auto figures = drive(drivers / "bullmq.cjs", modules, socket, program, starts,
-                                     sustained, many);
-                figures.cpu_ms_per_run += redis.cpu_ms() / (starts + sustained);
-                return figures;
+                return drive({drivers / "bullmq.cjs", modules, program, starts, sustained, many},
+                             {"redis-server", "--port", "0", "--unixsocket", socket.string(),
+                              "--dir", folder.path().string(), "--save", "", "--appendonly", "yes",
+                              "--appendfsync", fsync},
+                             folder.path(), socket, socket);
             }};
 }
 
-// It refuses to run as root.
+// It refuses to run as root. setpriv becomes the program, so that signals reach it.
 Words as_postgres(Words argv) {
-    Words all{"runuser", "-u", "postgres", "--"};
+    Words all{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"};
     all.insert(all.end(), argv.begin(), argv.end());
     return all;
 }
@@ -152,13 +164,11 @@ QueuePeer graphile(const fs::path& server, const fs::path& modules, const fs::pa
                 (void)output_of(as_postgres({(server / "initdb").string(), "-D", data, "-A",
                                              "trust", "-U", "postgres"}),
                                 folder.path());
-                const Server postgres{
-                    as_postgres({(server / "postgres").string(), "-D", data, "-c",
-                                 "listen_addresses=", "-c", "shared_buffers=256MB", "-k",
-                                 folder.path().string()}),
-                    folder.path(), folder.path() / ".s.PGSQL.5432"};
-                return drive(drivers / "graphile.cjs", modules, folder.path(), program, starts,
-                             sustained, many);
+                return drive({drivers / "graphile.cjs", modules, program, starts, sustained, many},
+                             as_postgres({(server / "postgres").string(), "-D", data, "-c",
+                                          "listen_addresses=", "-c", "shared_buffers=256MB", "-k",
+                                          folder.path().string()}),
+                             folder.path(), folder.path() / ".s.PGSQL.5432", folder.path());
             }};
 }
 

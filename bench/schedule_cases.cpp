@@ -167,6 +167,8 @@ json measure(const std::filesystem::path& dir, const ScheduleCase& wanted) {
     firing.await_fired(some.count);
     told["late_us"] = firing.lateness_us(some);
 
+    told["resident_mib"] =
+        (static_cast<double>(resident_bytes()) - static_cast<double>(before)) / 1048576.0;
     if (wanted.burst > 0) {
         const Arming all = firing.arm(wanted.burst, 3s, 0s);
         const double cpu = cpu_us();
@@ -174,8 +176,6 @@ json measure(const std::filesystem::path& dir, const ScheduleCase& wanted) {
         told["look_cpu_us"] = (cpu_us() - cpu) / static_cast<double>(all.count);
         told["burst_us"] = firing.lateness_us(all);
     }
-    told["resident_mib"] =
-        (static_cast<double>(resident_bytes()) - static_cast<double>(before)) / 1048576.0;
     return told;
 }
 

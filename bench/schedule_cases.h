@@ -14,7 +14,7 @@ namespace berth::bench {
 struct ScheduleFigures {
     double open_ms = 0;        // the store, with its checks
     double armed_ms = 0;       // from the engine's opening until it knows the next instant
-    double resident_mib = 0;   // that it took, firings included
+    double resident_mib = 0;   // that it took, the burst left out
     double disk_bytes = 0;     // of each
     double look_cpu_us = 0;    // of each firing, in the burst
     double burst_seconds = 0;  // from the instant of all until the last is durable
