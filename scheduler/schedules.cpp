@@ -98,6 +98,7 @@ void ScheduleEngine::ask(Step step) {
             return store_.prune(done);
         case Step::look:
             look_ = false;
+            asked_at_ = clock_.now();
             return store_.look(kAtOnce,
                                [this, done, alive = alive_](Result<ScheduleStore::Look> look) {
                                    if (!*alive) return;
@@ -117,7 +118,8 @@ void ScheduleEngine::looked(const ScheduleStore::Look& look) {
     next_ = look.next;
     looked_at_ = clock_.steady();
     if (look.seen >= kAtOnce) look_ = true;
-    stuck_ = look.seen == 0;  // what is due there could not be moved on: no hot loop
+    // What was due could not be moved on: no hot loop. When nothing was, next_ is to be met.
+    stuck_ = look.seen == 0 && next_ && *next_ <= asked_at_;
     if (look.fired > 0) fired_();
 }
 

@@ -46,6 +46,7 @@ private:
     bool stuck_ = false;
     std::optional<Time> next_;
     Time highest_{};  // that the clock has shown
+    Time asked_at_{};
     SteadyTime looked_at_{};
     SteadyTime pruned_at_{};
     std::chrono::milliseconds backoff_;

@@ -150,6 +150,21 @@ TEST_CASE_METHOD(Fixture, "what is due and cannot be moved on does not make the 
     CHECK(run(10s, {.seen = 0, .fired = 0, .next = clock.now() - 1h}) <= 12);
 }
 
+TEST_CASE_METHOD(Fixture, "a look that finds nothing due does not make the next firing late",
+                 "[schedule]") {
+    engine.open();
+    book.answer(ScheduleStore::Look{.seen = 0, .next = clock.now() + 400ms});
+    CHECK(alarms.until_next() == 400ms);
+}
+
+TEST_CASE_METHOD(Fixture, "what becomes due while the store is asked is looked at, at once",
+                 "[schedule]") {
+    engine.open();
+    alarms.pass(5ms);
+    book.answer(ScheduleStore::Look{.seen = 0, .next = clock.now() - 2ms});
+    CHECK(alarms.until_next() == 1ms);
+}
+
 TEST_CASE_METHOD(Fixture, "a closed engine looks no more", "[schedule]") {
     engine.open();
     book.answer(ScheduleStore::Look{.next = clock.now() + 1s});
