@@ -1,5 +1,6 @@
 #include "tests/runner/hand_played.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -10,18 +11,61 @@
 
 namespace berth {
 
-Stage::Stage(RootKey root_key) {
+Stage::Stage(RootKey root_key, Manager manager) : manager_{manager} {
     const auto key_file = folder.path() / "root.key";
     if (root_key == RootKey::there) REQUIRE(vault::make_root_key_file(key_file));
+    start_runner();
+    connect_berthd();
+}
+
+void Stage::start_runner() {
+    auto to_manager = make_seqpacket_pair();
+    keeper_ = std::move(to_manager.a);
+    const auto key_file = folder.path() / "root.key";
     runner = std::make_unique<runner::Runner>(
         loop, clock,
         runner::Keys{vault::load_root_key(key_file, ::geteuid(), folder.path() / "store")},
         SecretMemory::unlocked,
-        runner::Runner::Events{[this] { daemon_gone = true; }, [] {}, [] {}});
+        runner::Runner::Events{[this] { daemon_gone = true; }, [] {}, [] {}},
+        manager_ == Manager::there ? DescriptorStore{std::move(to_manager.b)} : DescriptorStore{});
     auto to_launcher = make_seqpacket_pair();
     launcher = std::move(to_launcher.a);
     runner->attach_launcher(std::move(to_launcher.b));
+}
+
+const DescriptorStore::Kept& Stage::kept() {
+    for (;;) {
+        Packet packet = runner::receive_packet(keeper_.get());
+        if (packet.state != Packet::State::received) return kept_;
+        const std::string text{packet.bytes.data(), packet.size};
+        const auto name = text.substr(text.find("FDNAME=") + 7);
+        const auto end = name.find('\n');
+        if (text.starts_with("FDSTOREREMOVE=1"))
+            kept_.erase(name);
+        else
+            for (Fd& fd : packet.descriptors)
+                kept_[name.substr(0, end)].push_back(std::move(fd));
+    }
+}
+
+void Stage::runner_goes() {
+    (void)kept();
+    runner->leave_now();
+    runner.reset();
+    berthd.reset();
+    heard = {};
+}
+
+void Stage::runner_starts() {
+    DescriptorStore::Kept copies;
+    for (const auto& [name, fds] : kept_)
+        for (const Fd& fd : fds)
+            copies[name].emplace_back(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+    start_runner();
+    runner->take_left(std::move(copies));
     connect_berthd();
+    launcher_says_hello();
+    run_until(loop, [&] { return !heard.live_runs.empty(); });
 }
 
 void Stage::connect_berthd() {
@@ -58,9 +102,12 @@ void Stage::launcher_says_hello() {
 void Stage::load_keys() {
     ipc::LoadKeys load;
     load.install_id = std::string(16, 'i');
+    load.keks = keks_;
     berthd->send(load);
     run_until(loop, [&] { return !heard.loaded.empty(); });
     REQUIRE(heard.loaded.back().ok);
+    if (!keks_.empty()) return;
+    keks_ = heard.loaded.back().fresh;
     ipc::NewDataKey wanted;
     wanted.request = 1;
     wanted.scope = {ipc::ScopeKind::tenant, 5};
@@ -199,8 +246,14 @@ PlayedSandbox Stage::hand_out(ipc::Ready reply, int cgroup_dir) {
 
 void Stage::take_plan(PlayedSandbox& sandbox) {
     sandbox.plan_packet = receive(sandbox.plan.get());
-    REQUIRE(sandbox.plan_packet.as<ipc::PlanHeader>(ipc::Record::plan));
-    REQUIRE(sandbox.plan_packet.descriptors.size() == 4);
+    const Packet& packet = sandbox.plan_packet;
+    REQUIRE(packet.state == Packet::State::received);
+    sandbox.plan_bytes.assign(packet.bytes.data(), packet.size);
+    REQUIRE(packet.size >= sizeof sandbox.header);
+    std::memcpy(&sandbox.header, packet.bytes.data(), sizeof sandbox.header);
+    REQUIRE(sandbox.header.header.record == ipc::Record::plan);
+    REQUIRE(sandbox.header.bytes == packet.size);
+    REQUIRE(packet.descriptors.size() == 3);
 }
 
 PlayedSandbox Stage::run(const ipc::Start& start) {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/descriptor_store.h"
 #include "base/file.h"
 #include "base/loop/timer.h"
 #include "base/pipe.h"
@@ -98,11 +99,13 @@ struct PlayedSandbox {
     Fd plan, status;
     pid_t pid = -1;
     Packet plan_packet;
+    ipc::PlanHeader header;
+    std::string plan_bytes;  // with the header
 
     void die() {
         if (pid < 0) return;
+        status.reset();  // in the kernel's order: pid 1 first, and the others with it
         plan.reset();
-        status.reset();
         ::kill(pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
         pid = -1;
@@ -112,7 +115,9 @@ struct PlayedSandbox {
         : plan{std::move(other.plan)},
           status{std::move(other.status)},
           pid{std::exchange(other.pid, -1)},
-          plan_packet{std::move(other.plan_packet)} {}
+          plan_packet{std::move(other.plan_packet)},
+          header{other.header},
+          plan_bytes{std::move(other.plan_bytes)} {}
     PlayedSandbox& operator=(PlayedSandbox&&) = delete;
     ~PlayedSandbox() { die(); }
 };
@@ -120,10 +125,21 @@ struct PlayedSandbox {
 class Stage {
 public:
     enum class RootKey { there, missing };
-    explicit Stage(RootKey root_key = RootKey::there);
+    enum class Manager { there, none };
+    explicit Stage(RootKey root_key = RootKey::there, Manager manager = Manager::there);
 
     // A berthd that was started again; it has not answered LiveRuns.
     void berthd_comes_back();
+    // The runner is killed; the service manager starts the next one with what it has kept.
+    // That has heard a launcher's hello, and has said LiveRuns.
+    void runner_goes();
+    void runner_starts();
+    void runner_comes_back() {
+        runner_goes();
+        runner_starts();
+    }
+    // By name, what the service manager keeps.
+    const DescriptorStore::Kept& kept();
     void launcher_says_hello();
     void load_keys();
     // A start that every part takes; the case changes what it is about.
@@ -139,7 +155,7 @@ public:
     ipc::TakeRequest next_take();
     ipc::KillRequest next_kill();
     void answer_take(ipc::Step step, int err);
-    // Waits for the plan, with memfd, stdin, stdout and stderr.
+    // Waits for the plan, with stdin, stdout and stderr.
     void take_plan(PlayedSandbox& sandbox);
     // To `Started`: request, sandbox, plan, exec.
     PlayedSandbox run(const ipc::Start& start);
@@ -161,10 +177,15 @@ public:
     std::unique_ptr<ipc::Channel> berthd;
 
 private:
+    void start_runner();
     void connect_berthd();
     Packet next_at_launcher();
     PlayedSandbox hand_out(ipc::Ready ready, int cgroup_dir = -1);
 
+    Manager manager_;
+    Fd keeper_;  // the service manager's end
+    DescriptorStore::Kept kept_;
+    std::vector<ipc::WrappedKey> keks_;
     ipc::WrappedKey data_key_;
 };
 

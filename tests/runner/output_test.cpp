@@ -1,6 +1,7 @@
 #include "sandbox/runner/output.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -115,4 +116,41 @@ TEST_CASE("no chunk is larger than a record", "[runner]") {
     CHECK(got.all(StreamKind::out).size() == half.size() + 1002 + 60'000);
     for (const Chunk& chunk : got.chunks)
         CHECK(chunk.bytes.size() <= limits::kLogChunkBytes);
+}
+
+TEST_CASE("output goes on in another's place as if it had been the same", "[runner]") {
+    auto random = test::seeded_random("taking over");
+    const std::vector<std::string_view> secrets{"aabbaabb", "abaaba"};
+    for (int round = 0; round < 60; ++round) {
+        Collected whole{{300, 40}, secrets};
+        std::vector<Chunk> chunks;
+        const auto make = [&] {
+            return std::make_unique<RunOutput>(vault::Masker{secrets}, RunOutput::Limits{300, 40},
+                                               [&](StreamKind stream, std::string bytes) {
+                                                   chunks.push_back({stream, std::move(bytes)});
+                                               });
+        };
+        auto now = make();
+        for (std::size_t i = test::below(random, 40); i-- > 0;) {
+            const auto text = test::random_text(random, test::below(random, 30), "aabb \n\r");
+            const auto stream = test::below(random, 2) == 0 ? StreamKind::out : StreamKind::err;
+            whole.output.add(stream, text);
+            now->add(stream, text);
+            if (test::below(random, 3) != 0) continue;
+            auto next = make();
+            next->take_over(vault::Masker{secrets}, now->progress());
+            now = std::move(next);
+        }
+        whole.output.finish();
+        now->finish();
+        for (const auto stream : {StreamKind::out, StreamKind::err, StreamKind::note}) {
+            std::string text;
+            for (const Chunk& chunk : chunks)
+                if (chunk.stream == stream) text += chunk.bytes;
+            REQUIRE(text == whole.all(stream));
+        }
+        REQUIRE(now->state().text == whole.output.state().text);
+        REQUIRE(now->state().bytes == whole.output.state().bytes);
+        REQUIRE(now->printed_bytes() == whole.output.printed_bytes());
+    }
 }
