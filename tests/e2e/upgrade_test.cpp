@@ -42,8 +42,10 @@ TEST_CASE("upgrades below live runs kill none, run none twice and lose no byte",
     Daemon daemon{fmt::format("max_runs = {}\nslots = {}\npool_size = 0\n", runs, runs + 4)};
     const int lines = kBytesPerSecond / kLineBytes / kBlocksPerSecond / runs;
     const auto made = daemon.install(
-        "upgraded", {{"PANDIUM.yaml", manifest(counting_script(
-                                          lines, fmt::format("{}", 1.0 / kBlocksPerSecond)))}});
+        "upgraded",
+        {{"PANDIUM.yaml",
+          manifest(counting_script(lines, fmt::format("{}", 1.0 / kBlocksPerSecond)))}},
+        {{"wall_time_seconds", 86'400}});
     std::vector<std::int64_t> tenants{made.tenant};
     while (tenants.size() < static_cast<std::size_t>(runs))
         tenants.push_back(daemon.must("POST", "/v2/tenants",
