@@ -61,13 +61,15 @@ private:
         if (!plan || !request)
             return give_up(!plan ? plan.error().message : request.error().message);
         runs_[place] = std::make_unique<runner::LiveRun>(
-            loop_, clock_, client_,
+            loop_, clock_, client_, store_,
             runner::RunOrder{{message.run_id, 1},
                              *request,
                              std::move(taken),
                              std::move(*plan),
                              vault::Masker{{}},
-                             std::chrono::seconds{message.wall_time_s}},
+                             std::chrono::seconds{message.wall_time_s},
+                             {},
+                             {}},
             runner::LiveRun::Events{
                 .on_listeners = [](std::vector<Fd>) {},
                 .on_started = [](const ipc::Started&) {},
@@ -92,6 +94,7 @@ private:
 
     Loop loop_;
     SystemClock clock_;
+    DescriptorStore store_;  // without a manager, as for the other side's
     bool pooled_;
     int count_;
     int started_ = 0;

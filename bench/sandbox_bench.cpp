@@ -222,10 +222,10 @@ bool run(const Options& options) {
     nlohmann::json result{{"seed", seed}, {"n", options.n}, {"real_time", options.real_time}};
     std::vector<bench::Goal> goals;
     {
+        bench::Echo echo;  // first: it is forked, and must not hold the launchers' sockets
         bench::Launcher warm{launcher, own_folder() / "first_byte", kPool};
         bench::Launcher cold{launcher, own_folder() / "first_byte"};
         bench::Bundle bundle{own_folder() / "first_byte"};
-        bench::Echo echo;
         for (const Program& program : programs(options)) {
             const auto cases = cases_of(program, {warm, cold, bundle, echo}, options.only);
             const auto measured = measure(cases, options, random);
