@@ -73,14 +73,14 @@ LauncherProcess::~LauncherProcess() {
     if (pid_ > 0) end();
 }
 
-LauncherProcess::Used LauncherProcess::end() {
+std::chrono::microseconds LauncherProcess::end() {
     socket_.reset();  // the end of its work
     rusage usage{};
     ::wait4(std::exchange(pid_, -1), nullptr, 0, &usage);
     const auto time = [](const timeval& t) {
         return std::chrono::seconds{t.tv_sec} + std::chrono::microseconds{t.tv_usec};
     };
-    return {time(usage.ru_utime), time(usage.ru_stime)};
+    return time(usage.ru_utime) + time(usage.ru_stime);
 }
 
 ipc::Start start_message(const std::vector<std::string>& argv, ipc::Network network) {
@@ -144,7 +144,7 @@ runner::Packet Launcher::ask(const ipc::BuildRequest& request) {
     return parked;
 }
 
-LauncherProcess::Used Launcher::end() {
+std::chrono::microseconds Launcher::end() {
     parked_.clear();
     return process_.end();
 }

@@ -34,10 +34,7 @@ public:
     std::string errors() const;  // what it complained of
 
     // Ends it. The processor time of it and of all its sandboxes.
-    struct Used {
-        std::chrono::microseconds user, kernel;
-    };
-    Used end();
+    std::chrono::microseconds end();
 
 private:
     std::string errors_file() const;
@@ -67,7 +64,7 @@ public:
 
     pid_t pid() const { return process_.pid(); }
     std::uint64_t started() const { return started_; }
-    LauncherProcess::Used end();
+    std::chrono::microseconds end();
     // What the last sandbox took from its clone until it was ready, as the launcher says.
     std::chrono::microseconds last_build() const { return last_build_; }
 
