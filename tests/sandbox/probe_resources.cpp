@@ -26,9 +26,8 @@ void act_fork() {
     std::printf("%d %s\n", count, ::strerrorname_np(errno));
 }
 
-// Chains of processes, each of which leaves its successor to pid 1 and ends.
-// The chains begin together, and one of them reports: whoever made them would starve
-// among those that run already.
+// Chains of processes, each of which leaves its successor to pid 1 and ends. They begin
+// together, and one of them reports: whoever made them would starve among those that run.
 void act_orphans(int chains) {
     constexpr int kReportingGeneration = 5;
     int gate[2];
