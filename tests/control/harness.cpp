@@ -53,7 +53,7 @@ void ServerInThread::on_loop(const std::function<void()>& task) {
 }
 
 bool ServerInThread::wait_until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 10s;
+    const auto deadline = std::chrono::steady_clock::now() + 120s;
     while (std::chrono::steady_clock::now() < deadline) {
         bool holds = false;
         on_loop([&] { holds = condition(); });
@@ -81,7 +81,7 @@ void RawClient::finish_sending() { ::shutdown(fd_.get(), SHUT_WR); }
 
 bool RawClient::read_some() {
     pollfd waiting{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-    REQUIRE(::poll(&waiting, 1, 10'000) == 1);
+    REQUIRE(::poll(&waiting, 1, 120'000) == 1);
     char buffer[65536];
     const auto n = ::read(fd_.get(), buffer, sizeof buffer);
     if (n > 0) unread_.append(buffer, static_cast<std::size_t>(n));

@@ -154,7 +154,7 @@ TEST_CASE("on a full disk live runs end on record, new ones are refused, and it 
         }
 
         disk.make_room();
-        CHECK(eventually([&] { return daemon.request("POST", path).status == 202; }, 5s));
+        CHECK(eventually([&] { return daemon.request("POST", path).status == 202; }));
         for (const auto& trigger : promised)
             CHECK(daemon.wait_run(trigger)["state"] == "succeeded");
         CHECK(metric(daemon, "berth_store_full") == "0");

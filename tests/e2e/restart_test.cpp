@@ -132,7 +132,7 @@ TEST_CASE("what ends or runs out of time while daemons are away is on record whe
     Daemon daemon{"pool_size = 0\n"};
     const auto ends = daemon.install("ends", {{"PANDIUM.yaml", manifest(counting_script())}});
     const auto late = daemon.install("late", {{"PANDIUM.yaml", manifest("sleep 600")}},
-                                     {{"wall_time_seconds", 3}});
+                                     {{"wall_time_seconds", 8}});
     const Script script = start_script(daemon, ends.tenant);
     const Script too_long = start_script(daemon, late.tenant);
     // Away for as long as the supervisor is stopped.

@@ -41,7 +41,7 @@ struct World {
         return found;
     }
     bool come(const std::string& outcome, std::size_t many, const json& reason = nullptr) {
-        return eventually([&] { return slots(outcome, reason) >= many; }, 60s);
+        return eventually([&] { return slots(outcome, reason) >= many; });
     }
     void pause(const std::string& what, bool paused) {
         daemon.must("PATCH", what, {{"paused", paused}});
@@ -49,13 +49,10 @@ struct World {
     // Turns it off, and waits until all that has fired has ended.
     void quiet() {
         set({{"text", ""}});
-        REQUIRE(eventually(
-            [&] {
-                const json view = daemon.must("GET", tenant);
-                return view["status"]["waiting_triggers"] == 0 &&
-                       view["status"]["current_run"].empty();
-            },
-            60s));
+        REQUIRE(eventually([&] {
+            const json view = daemon.must("GET", tenant);
+            return view["status"]["waiting_triggers"] == 0 && view["status"]["current_run"].empty();
+        }));
     }
 };
 
@@ -113,13 +110,11 @@ TEST_CASE("instants that come during a run are bundled into one run after it, an
     w.daemon.upload(w.made.integration, {{"PANDIUM.yaml", manifest("sleep 3")}});
     w.daemon.must("PATCH", w.tenant, {{"integration_release_channel", "Default"}});
     w.set({{"text", "@every 1s"}});
-    REQUIRE(eventually(
-        [&] {
-            for (const json& slot : w.history())
-                if (slot["bundled"] == true) return true;
-            return false;
-        },
-        60s));
+    REQUIRE(eventually([&] {
+        for (const json& slot : w.history())
+            if (slot["bundled"] == true) return true;
+        return false;
+    }));
     w.quiet();
     std::string last_end;
     for (const json& run : w.daemon.must("GET", w.tenant + "/runs?sort_by=id__ASC")) {
@@ -154,7 +149,7 @@ TEST_CASE(
     w.pause(path, false);
     if (policy == "all") {
         // All that the pause let pass fires after all; their slots say when they were due.
-        CHECK(eventually([&] { return w.slots("skipped", "pause") == 0; }, 60s));
+        CHECK(eventually([&] { return w.slots("skipped", "pause") == 0; }));
     } else {
         const std::size_t fired = w.slots("fired");
         REQUIRE(w.come("fired", fired + 2));
@@ -213,7 +208,7 @@ TEST_CASE("what was due while berthd was down follows the policy, and the ledger
         return count.late + count.downtime + count.on_time;
     };
     for (const auto& [policy, id] : tenants)
-        REQUIRE(eventually([&, name = policy] { return all(name) >= 5; }, 60s));
+        REQUIRE(eventually([&, name = policy] { return all(name) >= 5; }));
 
     CHECK(counted("skip").late == 0);
     CHECK(counted("skip").downtime >= 4);
@@ -259,23 +254,26 @@ TEST_CASE("caps refuse by name and say when to come again, each with its status"
 
     // There is room again when runs have taken what waits.
     daemon.must("PATCH", integration, {{"paused", false}});
-    CHECK(eventually([&] { return sync(2).status == 202; }, 60s));
+    CHECK(eventually([&] { return sync(2).status == 202; }));
 }
 
 TEST_CASE("a cap of starts holds runs back and loses none", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon{"max_runs = 4\nslots = 8\nmax_starts_per_minute = 2\n"};
     const auto made = daemon.install("slow", {{"PANDIUM.yaml", manifest("true")}});
-    const std::string first = daemon.sync(made.tenant);
-    daemon.wait_run(first);
-    const std::string second = daemon.sync(made.tenant);
-    daemon.wait_run(second);
+    const json first = daemon.run(made.tenant);
+    daemon.run(made.tenant);
     const std::string third = daemon.sync(made.tenant);
     // The minute has no place left: it waits and keeps its place.
-    CHECK(daemon.request("GET", "/v2/runs/triggers/" + third + "/status").status == 404);
+    const auto status = daemon.request("GET", "/v2/runs/triggers/" + third + "/status");
     const json view = daemon.must("GET", fmt::format("/v2/tenants/{}", made.tenant));
-    CHECK(view["status"]["waiting_triggers"] == 1);
-    CHECK(daemon.must("GET", fmt::format("/v2/tenants/{}/runs", made.tenant)).size() == 2);
+    if (daemon.must("GET", fmt::format("/v2/tenants/{}/runs", made.tenant)).size() == 2) {
+        CHECK(status.status == 404);
+        CHECK(view["status"]["waiting_triggers"] == 1);
+    } else {  // this machine took a minute to come here
+        const json last = daemon.wait_run(third);
+        CHECK(time_of(last["created_date"]) - time_of(first["created_date"]) >= 55s);
+    }
 }
 
 TEST_CASE("the preview shows what comes, and what is refused is refused with its place", "[e2e]") {

@@ -100,7 +100,7 @@ public:
     std::int64_t last_run = 0;
 };
 
-const std::string kCurl = "curl -sS --max-time 20 ";
+const std::string kCurl = "curl -sS --max-time 120 ";
 // Exits 0 when the address answers a request, with its number of bytes.
 const std::string kFetchAddress = kCurl + "-o /dev/null -w '%{http_code}' ";
 
@@ -318,7 +318,7 @@ TEST_CASE("nothing but DNS and TCP leaves, and the script's own services are its
                     "s.accept()[0].send(b\"own\")\n"
                     "print(c.recv(9).decode())\n"
                     "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
-                    "u.settimeout(20)\n"
+                    "u.settimeout(120)\n"
                     "u.connect((\"5.5.5.2\", 123)); u.send(b\"x\")\n"
                     "try: print(u.recv(9))\n"
                     "except ConnectionRefusedError: print(\"udp refused\")\n"
@@ -334,7 +334,7 @@ TEST_CASE("nothing but DNS and TCP leaves, and the script's own services are its
                     "for family, server in ((socket.AF_INET, \"8.8.8.8\"), "
                     "(socket.AF_INET6, \"2001:4860:4860::8888\")):\n"
                     "    u = socket.socket(family, socket.SOCK_DGRAM)\n"
-                    "    u.settimeout(20); u.connect((server, 53)); u.send(q)\n"
+                    "    u.settimeout(120); u.connect((server, 53)); u.send(q)\n"
                     "    print(socket.inet_ntoa(u.recv(512)[-4:]))\n"
                     "    t = socket.create_connection((server, 53), 20)\n"
                     "    t.send(struct.pack(\"!H\", len(q)) + q)\n"
@@ -368,7 +368,7 @@ TEST_CASE("a connection that is open when its run ends is cut off and recorded",
     Host host;
     auto& programs = host.programs;
     programs.berthd->send(host.script(1, "echo begun; " + kCurl +
-                                             "--max-time 60 -N "
+                                             "--max-time 240 -N "
                                              "http://allowed.test/wait"));
     programs.wait_for_output(1, "begun");
     run_until(programs.loop, [&] { return host.net.reached() == "5.5.5.2:80"; });

@@ -151,7 +151,7 @@ struct NthFault::Impl {
         else
             store.read(op, done);
         Timer deadline{loop, [this] { loop.stop(); }};
-        deadline.start(std::chrono::seconds{60});
+        deadline.start(std::chrono::seconds{300});
         while (!got && deadline.armed())
             loop.run();
         if (!got) throw std::runtime_error{"no answer came"};

@@ -45,7 +45,7 @@ void go_apart() {
 std::string result_of(const Act& act, const Host& host, bool apart) {
     const pid_t pid = ::fork();
     if (pid == 0) {
-        ::alarm(20);
+        ::alarm(120);
         if (apart) go_apart();
         ::_exit(act.attempt(host));
     }

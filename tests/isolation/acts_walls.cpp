@@ -29,7 +29,7 @@ int enter_namespace(const Host&) {
 pid_t victim() {
     const pid_t pid = ::fork();
     if (pid == 0) {
-        ::alarm(20);
+        ::alarm(120);
         for (;;)
             ::pause();
     }

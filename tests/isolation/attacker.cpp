@@ -25,7 +25,7 @@ namespace {
 std::string result_of(const Attack& attack, const Victim& victim) {
     const pid_t pid = ::fork();
     if (pid == 0) {
-        ::alarm(20);
+        ::alarm(120);
         ::_exit(attack.attempt(victim));
     }
     int status = 0;

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -131,11 +132,15 @@ std::size_t entries_of(const std::string& folder) {
         std::distance(fs::directory_iterator{folder}, fs::directory_iterator{}));
 }
 
+// What the process itself holds, in memory or swapped out: pages of files come and go with
+// what the whole machine needs.
 std::size_t resident_kib(pid_t pid) {
     std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
+    std::size_t kib = 0;
     for (std::string line; std::getline(status, line);)
-        if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
-    return 0;
+        for (const char* name : {"RssAnon:", "VmSwap:"})
+            if (line.starts_with(name)) kib += std::stoul(line.substr(std::strlen(name)));
+    return kib;
 }
 
 // Groups of this launcher's sandboxes, below a folder called after its first uid.
@@ -230,7 +235,7 @@ void run_many(RealPrograms& berth, std::mt19937_64& random, std::int64_t first, 
 
 // Looks again and again, while the loop turns, until `wanted` or a deadline.
 bool eventually(RealPrograms& berth, const std::function<bool()>& wanted) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{180};
     while (!wanted()) {
         if (std::chrono::steady_clock::now() > deadline) return false;
         bool turned = false;

@@ -73,7 +73,7 @@ void leave_things(Victim& self) {
 
 int main(int argc, char** argv) {
     if (argc < 4) return 2;
-    ::alarm(100);
+    ::alarm(900);
     // A kernel that lets only parents trace shall not be what stops the control.
     ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
     std::strcpy(g_secret, kSecret);

@@ -47,7 +47,8 @@ Fd listen_at(const std::string& path) {
 }
 
 // So that test programs that run at once do not share uids.
-uid_t own_first_uid() { return 1'000'000 + static_cast<uid_t>(::getpid() % 8192) * 256; }
+// No two processes of this host have the same: pids are below 2^22. Half of them suffices.
+uid_t own_first_uid() { return 1'000'000 + static_cast<uid_t>(::getpid() % (1 << 21)) * 256; }
 
 }  // namespace
 

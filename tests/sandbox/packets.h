@@ -10,7 +10,7 @@
 
 namespace berth::sandbox_test {
 
-inline constexpr int kDeadlineMs = 60'000;  // for anything that must happen; never waited out
+inline constexpr int kDeadlineMs = 180'000;  // for anything that must happen; never waited out
 
 // One packet, and the descriptors that came with it. Empty at the end.
 std::string receive(int socket, std::vector<Fd>& descriptors);

@@ -164,5 +164,5 @@ TEST_CASE("no schema and no value costs more than a bounded amount of work", "[s
           32);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
     std::cout << "hostile schemas together: " << took.count() << " s\n";
-    CHECK(took < std::chrono::seconds{60});
+    CHECK(took < std::chrono::seconds{240});
 }

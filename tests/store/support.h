@@ -71,7 +71,7 @@ public:
     Result<T> get() {
         if (!answer_) {
             Timer deadline{loop_, [this] { loop_.stop(); }};
-            deadline.start(std::chrono::seconds{30});
+            deadline.start(std::chrono::seconds{180});
             while (!answer_ && deadline.armed())
                 loop_.run();
         }

@@ -26,8 +26,8 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr auto kStartTime = 60s;  // generous: two cores, sanitizers, other tests beside us
-constexpr auto kRunTime = 120s;
+constexpr auto kStartTime = 180s;  // generous: two cores, sanitizers, other tests beside us
+constexpr auto kRunTime = 240s;
 
 constexpr std::uint32_t kFirstRange = 1'879'048'192U + 512;  // what lies before is `berth init`'s
 constexpr std::uint32_t kRanges = 20'000;

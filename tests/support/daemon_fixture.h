@@ -97,7 +97,8 @@ private:
 
 // A PANDIUM.yaml that runs `command` under the host's shell.
 std::string manifest(const std::string& command, const std::string& more = "configs: {}\n");
-// Waits until `is_true`, at most `deadline`; false when it did not come about.
+// Waits until `is_true`, at most `deadline`, which is for what never comes: no machine is
+// too slow for it. False when it did not come about.
 bool eventually(const std::function<bool()>& is_true,
-                std::chrono::milliseconds deadline = std::chrono::seconds{20});
+                std::chrono::milliseconds deadline = std::chrono::seconds{180});
 }  // namespace berth::test

@@ -14,7 +14,7 @@ namespace berth::test {
 // Turns the loop until `done()`; asked after each turn. The deadline is generous:
 // it is there for what never comes.
 inline void run_until(Loop& loop, const std::function<bool()>& done,
-                      std::chrono::seconds deadline = std::chrono::seconds{20}) {
+                      std::chrono::seconds deadline = std::chrono::seconds{180}) {
     bool late = false;
     Timer timer{loop, [&] { late = true; }};
     timer.start(deadline);

@@ -55,7 +55,7 @@ guest_make_root() {
 }
 
 guest_boot() {
-    local deadline=$((SECONDS + 60)) state=''
+    local deadline=$((SECONDS + 300)) state=''
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --boot --register=no --keep-unit \
         --directory="$guest_folder/root" --machine=berth-ring --private-network --console=pipe \
         --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self keyctl @memlock' \
@@ -63,13 +63,13 @@ guest_boot() {
     guest_nspawn=$!
     until [[ -n $guest_leader ]]; do
         kill -0 "$guest_nspawn" 2>/dev/null || guest_failed 'systemd-nspawn ended'
-        ((SECONDS < deadline)) || guest_failed 'no process 1 within a minute'
+        ((SECONDS < deadline)) || guest_failed 'no process 1 within five minutes'
         guest_leader=$(pgrep -P "$guest_nspawn" -x systemd || true)
         sleep 0.05
     done
     until [[ $state == running || $state == degraded ]]; do
         kill -0 "$guest_nspawn" 2>/dev/null || guest_failed 'the guest ended'
-        ((SECONDS < deadline)) || guest_failed "not up within a minute, but '$state'"
+        ((SECONDS < deadline)) || guest_failed "not up within five minutes, but '$state'"
         state=$(guest systemctl is-system-running 2>/dev/null || true)
         sleep 0.05
     done

@@ -9,11 +9,13 @@ check 'entries come from berthd itself, not from its stream' contains \
 check 'and have a level' contains "$(fields BERTH_SOCKET=/run/berth/control.sock -n 1)" '"PRIORITY":"6"'
 
 # A run that is lost is an error with its run and its tenant.
+hold_runs
 berth tenant sync lines/acme >/dev/null 2>&1
 lives() { [[ $(berth run list --tenant lines/acme --state running --json | grep -c '"running"') -gt 0 ]]; }
 check 'a run lives' eventually lives
 run=$(berth run list --tenant lines/acme --limit 1 --json | sed -n 's/.*"id": *\([0-9]*\).*/\1/p' | head -n 1)
 guest systemctl kill --signal=KILL berth-runner.service berth-launcher.service
+let_runs_go
 over() { not lives; }
 check 'it is over, one way or the other' eventually over
 check 'ready again' eventually ready

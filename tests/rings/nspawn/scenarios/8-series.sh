@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 upgrades=${BERTH_UPGRADES:-5} live=${BERTH_UPGRADE_RUNS:-10}
-seconds=$((upgrades * 4 + 8))
+seconds=$((upgrades * 60 + 60)) # they end when they are told to; this is for a ring that died
 guest sh -ec "printf 'max_runs = $((live + 4))\nslots = $((live * 2 + 20))\n' >>/etc/berth/berth.conf
     systemctl restart berth-launcher berthd"
 check 'ready with room for them all' eventually ready
@@ -30,12 +30,10 @@ for ((i = 0; i < upgrades; ++i)); do
     in_state running "$live" && lived=$((lived + 1))
 done
 check "$upgrades restarts" equal "$restarted" "$upgrades"
-# All but the last may be required: a slow machine is the slower in restarting.
-check "every run lived on after most of them ($lived)" test "$lived" -ge $((upgrades * 3 / 5))
-all_over() { in_state running 0; }
-deadline_of_runs=$((SECONDS + seconds + 30))
-until all_over || ((SECONDS > deadline_of_runs)); do sleep 0.2; done
-check 'every run has succeeded' in_state succeeded "$live"
+check 'every run lived on after each of them' equal "$lived" "$upgrades"
+guest sh -c 'for r in /var/lib/berth/releases/*/; do touch "$r/go"; done'
+check 'every run has succeeded' eventually in_state succeeded "$live"
+guest sh -c 'rm -f /var/lib/berth/releases/*/go'
 whole_logs() {
     guest sh -c "for i in \$(seq $live); do
         berth log flood/t\$i --stream stderr --raw | awk -v tenant=t\$i '

@@ -11,7 +11,7 @@ for page in "$source"/docs/manual/[0-9]*.md; do
     for ((block = 1; block <= blocks; ++block)); do
         commands=$(manual_block "$page" "$block")
         check "$(basename "$page" .md): $(head -n 1 <<<"$commands" | cut -c1-60)" \
-            guest env DEBIAN_FRONTEND=noninteractive timeout 240 bash -ec "cd /root/manual; $commands"
+            guest env DEBIAN_FRONTEND=noninteractive timeout 1200 bash -ec "cd /root/manual; $commands"
         [[ $(basename "$page")-$block != 1-install.md-1 ]] || check 'ready' eventually ready
     done
     check 'ready after it' eventually ready

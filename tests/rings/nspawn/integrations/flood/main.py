@@ -1,12 +1,14 @@
-# Prints numbered lines of 100 bytes at an even rate for so many seconds: main.py SECONDS
-# BYTES_PER_SECOND. A line that is lost, doubled or out of order shows in the log.
+# Prints numbered lines of 100 bytes at an even rate until its release has a file 'go', or so
+# many seconds have passed: main.py SECONDS BYTES_PER_SECOND. A line that is lost, doubled or
+# out of order shows in the log.
+import os
 import sys
 import time
 
 seconds, rate = float(sys.argv[1]), float(sys.argv[2])
 begin = time.monotonic()
 line = 0
-while (passed := time.monotonic() - begin) < seconds:
+while not os.path.exists("go") and (passed := time.monotonic() - begin) < seconds:
     due = int(passed * rate / 100)
     lines = []
     while line < due:
