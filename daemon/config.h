@@ -34,6 +34,9 @@ struct Config {
     std::chrono::seconds stop_grace{10};  // live runs may end by themselves when we are stopped
     RetentionPolicy retention;            // retention_days, tenant_runs, tenant_log_mib
 
+    std::string public_url;                 // `https://hooks.example.com`; empty: no public part
+    std::filesystem::path connector_kinds;  // a folder of kinds beside ours; empty: none
+
     // The sandbox. What is not set here the launcher chooses.
     std::string cgroups = "auto";             // auto, none, or a delegated cgroup v2 folder
     bool require_cgroup = false;              // no run without limits on it as a whole
@@ -46,6 +49,8 @@ struct Config {
     std::vector<std::uint16_t> egress_ports;  // empty: the usual ones
 
     std::filesystem::path control_socket() const { return run_dir / "control.sock"; }
+    // What may be reached by anybody: webhooks, auth links, OAuth2's way back.
+    std::filesystem::path public_socket() const { return run_dir / "public.sock"; }
     std::filesystem::path runner_socket() const { return run_dir / "runner.sock"; }
     std::filesystem::path launcher_socket() const { return run_dir / "launcher.sock"; }
     std::filesystem::path egress_socket() const { return run_dir / "egress.sock"; }

@@ -129,12 +129,23 @@ std::string set_egress_ports(Config& config, std::string_view text) {
     return "";
 }
 
+// Without a trailing slash, so that paths can be put behind it.
+std::string set_public_url(Config& config, std::string_view text) {
+    while (text.ends_with('/'))
+        text.remove_suffix(1);
+    config.public_url = text;
+    const bool good = text.empty() || text.starts_with("https://") || text.starts_with("http://");
+    return good ? "" : "must be the https:// address under which others reach the public socket";
+}
+
 const std::map<std::string, Setter, std::less<>>& setters() {
     static const std::map<std::string, Setter, std::less<>> table{
         {"state_dir", path_key(&Config::state_dir)},
         {"run_dir", path_key(&Config::run_dir)},
         {"root_key", path_key(&Config::root_key)},
         {"releases_dir", path_key(&Config::releases_dir)},
+        {"public_url", set_public_url},
+        {"connector_kinds", path_key(&Config::connector_kinds)},
         {"cgroups", set_cgroups},
         {"require_cgroup", yes_no_key(&Config::require_cgroup)},
         {"cpu_percent", number_key(&Config::cpu_percent, 0, 100'000)},

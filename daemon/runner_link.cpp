@@ -69,10 +69,11 @@ void RunnerLink::lost(std::string why) {
     // The channel is calling us: it dies on a later turn.
     loop_.later([channel = std::shared_ptr<ipc::Channel>{std::move(channel_)}] {});
     if (loading_) loading_(fail(FailureKind::unavailable, "{}", gone()));
-    for (auto& [id, done] : std::exchange(data_keys_, {}))
-        done(fail(FailureKind::unavailable, "{}", gone()));
-    for (auto& [id, done] : std::exchange(seals_, {}))
-        done(fail(FailureKind::unavailable, "{}", gone()));
+    const auto tell = [this](auto& asked) {
+        for (auto& [id, done] : std::exchange(asked, {}))
+            done(fail(FailureKind::unavailable, "{}", gone()));
+    };
+    std::apply([&](auto&... asked) { (tell(asked), ...); }, asked_);
     events_.on_lost(last_why_);
     backoff_ = kFirstBackoff;
     again_.start(backoff_);
@@ -86,18 +87,29 @@ void RunnerLink::load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoa
 
 void RunnerLink::new_data_key(ipc::Scope scope, std::uint32_t key_id,
                               Callback<void(Result<ipc::DataKey>)> done) {
-    if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
-    const auto request = next_request_++;
-    data_keys_.emplace(request, std::move(done));
-    channel_->send(ipc::NewDataKey{request, scope, key_id});
+    ask(ipc::NewDataKey{0, scope, key_id}, std::move(done));
 }
 
 void RunnerLink::seal(ipc::WrappedKey data_key, ipc::FieldRef where, Secret plaintext,
                       Callback<void(Result<std::string>)> done) {
-    if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
-    const auto request = next_request_++;
-    seals_.emplace(request, std::move(done));
-    channel_->send(ipc::Seal{request, std::move(data_key), std::move(where), std::move(plaintext)});
+    ask(ipc::Seal{0, std::move(data_key), std::move(where), std::move(plaintext)},
+        Callback<void(Result<ipc::Sealed>)>{
+            [done = std::move(done)](Result<ipc::Sealed> sealed) mutable {
+                if (!sealed) return done(pass_on(sealed));
+                done(std::move(sealed->envelope));
+            }});
+}
+
+template <typename Answer>
+bool RunnerLink::take_answer(std::string_view payload) {
+    return with<Answer>(payload, [this](Answer answer) {
+        auto node = std::get<Asked<Answer>>(asked_).extract(answer.request);
+        if (node.empty()) return;
+        if (answer.why.empty())
+            node.mapped()(std::move(answer));
+        else
+            node.mapped()(fail(FailureKind::unavailable, "{}", answer.why));
+    });
 }
 
 void RunnerLink::start(const ipc::Start& start) {
@@ -146,26 +158,9 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
                        loading_(std::move(message));
                    });
             break;
-        case data_key:
-            good = with<ipc::DataKey>(payload, [this](ipc::DataKey message) {
-                auto node = data_keys_.extract(message.request);
-                if (node.empty()) return;
-                if (message.why.empty())
-                    node.mapped()(std::move(message));
-                else
-                    node.mapped()(fail(FailureKind::unavailable, "{}", message.why));
-            });
-            break;
-        case sealed:
-            good = with<ipc::Sealed>(payload, [this](ipc::Sealed message) {
-                auto node = seals_.extract(message.request);
-                if (node.empty()) return;
-                if (message.why.empty())
-                    node.mapped()(std::move(message.envelope));
-                else
-                    node.mapped()(fail(FailureKind::unavailable, "{}", message.why));
-            });
-            break;
+        case data_key: good = take_answer<ipc::DataKey>(payload); break;
+        case sealed: good = take_answer<ipc::Sealed>(payload); break;
+        case mac_checked: good = take_answer<ipc::MacChecked>(payload); break;
         case started:
             good = with<ipc::Started>(payload, [this](ipc::Started m) { events_.on_started(m); });
             break;
@@ -191,6 +186,10 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
         case adopt:
         case stored:
         case settled:
+        case start_job:
+        case job_settled:
+        case job_ended:
+        case check_mac:
         case cancel: break;  // ours to send, not to get
     }
     if (!good)

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,9 @@ public:
     void load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoaded>)> done);
     // Fresh keys were stored: from now on they may be used.
     void fresh_keys_stored() { keys_loaded_ = std::exchange(keys_fresh_, false); }
+    // Asks, under a `request` of its own; what the answer gives as its `why` is the failure.
+    template <typename Message, typename Answer>
+    void ask(Message message, Callback<void(Result<Answer>)> done);
     void new_data_key(ipc::Scope scope, std::uint32_t key_id,
                       Callback<void(Result<ipc::DataKey>)> done);
     void seal(ipc::WrappedKey data_key, ipc::FieldRef where, Secret plaintext,
@@ -73,6 +77,8 @@ private:
         if (channel_) channel_->send(message);
     }
     void on_message(ipc::MessageType type, std::string_view payload);
+    template <typename Answer>
+    bool take_answer(std::string_view payload);
     void lost(std::string why);
     std::string gone() const;
 
@@ -85,8 +91,10 @@ private:
     std::string last_why_ = "not connected yet";
     std::uint64_t next_request_ = 1;
     Callback<void(Result<ipc::KeysLoaded>)> loading_;
-    std::map<std::uint64_t, Callback<void(Result<ipc::DataKey>)>> data_keys_;
-    std::map<std::uint64_t, Callback<void(Result<std::string>)>> seals_;
+    template <typename Answer>
+    using Asked = std::map<std::uint64_t, Callback<void(Result<Answer>)>>;
+    // A kind of answer for each kind of question.
+    std::tuple<Asked<ipc::DataKey>, Asked<ipc::Sealed>, Asked<ipc::MacChecked>> asked_;
     Timer again_;
     std::chrono::milliseconds backoff_{20};
     bool keys_loaded_ = false;
@@ -94,5 +102,13 @@ private:
     bool paused_ = false;
     bool closed_ = false;
 };
+
+template <typename Message, typename Answer>
+void RunnerLink::ask(Message message, Callback<void(Result<Answer>)> done) {
+    if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
+    message.request = next_request_++;
+    std::get<Asked<Answer>>(asked_).emplace(message.request, std::move(done));
+    channel_->send(message);
+}
 
 }  // namespace berth

@@ -40,6 +40,12 @@ enum class MessageType : std::uint16_t {
     adopt = 16,
     stored = 17,
     settled = 18,
+    start_job = 19,
+    job_ended = 20,
+    job_settled = 21,
+    check_mac = 22,
+    mac_checked = 23,
+    // 24 to 39: keys and their rotation
 };
 
 struct RunName {
@@ -357,6 +363,107 @@ struct Connection {
     }
 };
 
+// A field of a job's answer that the runner seals before anybody sees it.
+struct JobSeal {
+    std::string name;  // in the answer: `access_token`
+    FieldRef where;
+    WrappedKey data_key;
+    template <class V>
+    void fields(V& v) {
+        v(name, where, data_key);
+    }
+};
+
+// berthd → runner: a program of Berth's own (berth-oauth, berth-call) in a sandbox, with
+// the secrets of one connection. Answered by JobEnded, which is kept until JobSettled.
+// What it answers (docs/decisions/032-jobs.md) comes on its standard output as records,
+// the log on the other.
+struct StartJob {
+    static constexpr auto kType = MessageType::start_job;
+    std::uint64_t job = 0;         // of the store's, never given out again
+    std::string program;           // below /app
+    std::string release;           // content hash of the folder that has it
+    std::vector<std::string> env;  // `NAME=value`, without the secrets
+    std::vector<RunSecret> secrets;
+    std::vector<RunFile> files;
+    std::vector<JobSeal> seal;
+    std::vector<std::string> egress_names;
+    std::uint64_t memory_bytes = 0;
+    std::int64_t wall_time_s = 0;
+    template <class V>
+    void fields(V& v) {
+        v(job, program, release, env, secrets, files, seal, egress_names, memory_bytes,
+          wall_time_s);
+    }
+};
+
+struct JobField {
+    std::string name;
+    std::string value;  // as it was said, masked; or the envelope
+    template <class V>
+    void fields(V& v) {
+        v(name, value);
+    }
+};
+
+struct JobEnded {
+    static constexpr auto kType = MessageType::job_ended;
+    std::uint64_t job = 0;
+    EndKind kind = EndKind::exited;
+    std::int64_t number = 0;  // as in Ended
+    std::string text;
+    std::vector<JobField> answer;
+    std::vector<JobField> sealed;  // envelopes
+    std::string log;               // masked, its last 64 KiB
+    std::int64_t user_us = 0;
+    std::int64_t system_us = 0;
+    template <class V>
+    void fields(V& v) {
+        v(job, kind, number, text, answer, sealed, log, user_us, system_us);
+    }
+};
+
+// berthd → runner: what the job answered is on the disk.
+struct JobSettled {
+    static constexpr auto kType = MessageType::job_settled;
+    std::uint64_t job = 0;
+    template <class V>
+    void fields(V& v) {
+        v(job);
+    }
+};
+
+enum class MacKind : std::uint32_t { hmac_sha256 = 0, hmac_sha1 = 1, hmac_sha512 = 2, token = 3 };
+enum class MacKeyForm : std::uint32_t { raw = 0, base64 = 1, hex = 2 };
+
+// berthd → runner: whether one of the candidates is the MAC of the message under a sealed
+// key. Message in, yes or no out; in constant time.
+struct CheckMac {
+    static constexpr auto kType = MessageType::check_mac;
+    std::uint64_t request = 0;
+    std::vector<RunSecret> keys;  // any of them: a secret that is being replaced has two
+    MacKind kind = MacKind::hmac_sha256;
+    MacKeyForm key_form = MacKeyForm::raw;
+    std::string key_prefix;  // taken off the key first
+    std::string message;
+    std::vector<std::string> candidates;  // raw bytes
+    template <class V>
+    void fields(V& v) {
+        v(request, keys, kind, key_form, key_prefix, message, candidates);
+    }
+};
+
+struct MacChecked {
+    static constexpr auto kType = MessageType::mac_checked;
+    std::uint64_t request = 0;
+    bool right = false;
+    std::string why;  // it could not be checked; empty: it was
+    template <class V>
+    void fields(V& v) {
+        v(request, right, why);
+    }
+};
+
 // How the warm pool does, at most once a second when something has changed.
 struct Pool {
     static constexpr auto kType = MessageType::pool;
@@ -366,9 +473,11 @@ struct Pool {
     std::uint64_t misses = 0;
     std::uint64_t built = 0;           // sandboxes parked
     std::uint64_t build_total_us = 0;  // what building those took together
+    std::uint32_t complete = 0;        // of those not parked any more: each for one exact request
+    std::uint64_t complete_hits = 0;   // of the hits: runs that found such a one
     template <class V>
     void fields(V& v) {
-        v(size, parked, hits, misses, built, build_total_us);
+        v(size, parked, hits, misses, built, build_total_us, complete, complete_hits);
     }
 };
 

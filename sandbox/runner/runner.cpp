@@ -37,6 +37,7 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
       memory_{memory},
       events_{std::move(events)},
       launcher_{loop,
+                clock,
                 {[this] { say_hello(); }, [this](const std::string& why) { launcher_gone(why); },
                  [this] { pool_changed(); }}},
       egress_{loop,
@@ -173,6 +174,11 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                 return take<ipc::Settled>(payload, [this](const ipc::Settled& message) {
                     drop({message.run.run_id, message.run.attempt});
                 });
+            case ipc::MessageType::start_job:
+            case ipc::MessageType::job_settled:
+            case ipc::MessageType::check_mac:
+            case ipc::MessageType::job_ended:
+            case ipc::MessageType::mac_checked:
             case ipc::MessageType::live_runs:
             case ipc::MessageType::hello:
             case ipc::MessageType::keys_loaded:

@@ -1,0 +1,59 @@
+// Jobs: programs of Berth's own (berth-oauth, berth-call), each in a sandbox with the
+// secrets of one connection. What a job answers in secret comes back sealed; berthd never
+// sees it open. Each is a row of `jobs`, kept with its log as long as runs are.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/api.h"
+#include "model/values.h"
+#include "sandbox/ipc/messages.h"
+#include "store/keys.h"
+
+namespace berth {
+
+enum class JobProgram { oauth, call };
+
+struct Job {
+    JobProgram program = JobProgram::call;
+    std::string
+        purpose;        // `authorize`, `refresh`, `revoke`, `call`: on its record and in the audit
+    std::string actor;  // `uid 0`, `berthd`
+    ConnectionId connection;
+    // NAME=value; never a secret.
+    std::vector<std::string> env;
+    // From connection_secrets() (store/secrets.h), with the names they get.
+    std::vector<ipc::RunSecret> secrets;
+    std::vector<ipc::RunFile> files;  // `request.body`
+    std::vector<ipc::JobSeal> seal;   // fields of its answer that come back sealed
+    std::vector<std::string> egress_names;
+    std::chrono::seconds wall_time{30};
+};
+
+struct JobAnswer {
+    std::uint64_t job = 0;                      // to look it up by
+    std::map<std::string, std::string> plain;   // what it said openly
+    std::map<std::string, std::string> sealed;  // name → envelope
+    std::string log;
+};
+
+// Thread: loop.
+class Jobs {
+public:
+    virtual ~Jobs() = default;
+    // Its secrets' use is in the audit before it starts. `unavailable` when there is no
+    // runner, no sandbox, or it was killed: ours; what the program itself makes of its
+    // partner's answer is in JobAnswer.
+    virtual void run(Job job, Done<JobAnswer> done) = 0;
+    // The answer is on the disk; to be called after each run() that had one. Until then the
+    // runner keeps it, also for a berthd after this one, which gets it by on_left().
+    virtual void settled(std::uint64_t job) = 0;
+    // Answers to jobs of a berthd before this one; by purpose.
+    virtual void on_left(std::string purpose,
+                         std::function<void(ConnectionId, JobAnswer)> take) = 0;
+};
+
+}  // namespace berth

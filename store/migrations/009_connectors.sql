@@ -1,0 +1,2 @@
+-- Connector kinds, provisioning and auth links (docs/decisions/031-connector-kinds.md).
+select 1;

@@ -1,0 +1,2 @@
+-- Runs of Berth's own programs (docs/decisions/032-jobs.md).
+select 1;
