@@ -1,5 +1,7 @@
 #include "store/audit.h"
 
+#include <utility>
+
 #include "base/crypto.h"
 #include "base/text.h"
 #include "store/sql.h"
@@ -7,7 +9,6 @@
 namespace berth {
 namespace {
 
-constexpr std::int64_t kVerifyRows = 1000;  // read at a time
 const std::string kFirstHash(32, '\0');
 
 // Lengths before texts, so that no two rows have one canonical form.
@@ -68,31 +69,61 @@ std::vector<AuditRow> list_audit(Db& db, std::int64_t before_seq, std::int64_t l
                      });
 }
 
-Result<AuditHead> verify_audit(Db& db) {
-    Head seen;
-    for (;;) {
-        const auto rows = db.query(
-            "select seq, time, actor, action, object, detail, hash from audit"
-            " where seq > $1 order by seq limit $2",
-            {seen.seq, kVerifyRows});
-        for (const Row& stored : rows) {
-            Columns c{stored};
-            const AuditRow row = read_row(c);
-            if (row.seq != seen.seq + 1)
-                return fail(FailureKind::conflict, "audit row {} is missing", seen.seq + 1);
-            seen = {row.seq, chain(seen.hash, row)};
-            if (seen.hash != c.text())
-                return fail(FailureKind::conflict, "audit row {} has been changed", row.seq);
-        }
-        if (rows.empty()) break;
-    }
+AuditHead audit_head(Db& db) {
     const Head head = read_head(db);
-    if (head.seq > seen.seq)
-        return fail(FailureKind::conflict, "audit row {} is missing", seen.seq + 1);
-    if (head.seq != seen.seq || head.hash != seen.hash)
+    return {head.seq, to_hex(head.hash)};
+}
+
+AuditWalk::AuditWalk(std::optional<AuditHead> published)
+    : published_{std::move(published)}, hash_{kFirstHash} {}
+
+AuditHead AuditWalk::head() const { return {seq_, to_hex(hash_)}; }
+
+Result<void> AuditWalk::meet_published() const {
+    if (!published_ || published_->seq != seq_ || published_->hash == to_hex(hash_)) return {};
+    return fail(FailureKind::conflict,
+                "the audit trail has been written anew: row {} is not the one that was published",
+                seq_);
+}
+
+Result<bool> AuditWalk::step(Db& db, std::int64_t most) {
+    if (auto met = meet_published(); !met) return pass_on(met);
+    const auto rows = db.query(
+        "select seq, time, actor, action, object, detail, hash from audit"
+        " where seq > $1 order by seq limit $2",
+        {seq_, most});
+    for (const Row& stored : rows) {
+        Columns c{stored};
+        const AuditRow row = read_row(c);
+        if (row.seq != seq_ + 1)
+            return fail(FailureKind::conflict, "audit row {} is missing", seq_ + 1);
+        seq_ = row.seq;
+        hash_ = chain(hash_, row);
+        if (hash_ != c.text())
+            return fail(FailureKind::conflict, "audit row {} has been changed", row.seq);
+        if (auto met = meet_published(); !met) return pass_on(met);
+    }
+    if (static_cast<std::int64_t>(rows.size()) == most) return false;
+    const Head head = read_head(db);
+    if (head.seq > seq_) return fail(FailureKind::conflict, "audit row {} is missing", seq_ + 1);
+    if (head.seq != seq_ || head.hash != hash_)
         return fail(FailureKind::conflict, "the end of the audit trail has been changed at row {}",
-                    seen.seq);
-    return AuditHead{seen.seq, to_hex(seen.hash)};
+                    seq_);
+    if (published_ && published_->seq > seq_)
+        return fail(FailureKind::conflict,
+                    "the end of the audit trail has been cut off: row {} was published, and it "
+                    "ends at row {}",
+                    published_->seq, seq_);
+    return true;
+}
+
+Result<AuditHead> verify_audit(Db& db, std::optional<AuditHead> published) {
+    AuditWalk walk{std::move(published)};
+    for (;;) {
+        auto done = walk.step(db);
+        if (!done) return pass_on(done);
+        if (*done) return walk.head();
+    }
 }
 
 }  // namespace berth

@@ -7,12 +7,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "model/audit.h"
 #include "store/db.h"
 
 namespace berth {
@@ -23,15 +25,6 @@ struct By {
     Time now{};
 };
 
-struct AuditRow {
-    std::int64_t seq = 0;
-    Time time{};
-    std::string actor;
-    std::string action;  // `tenant.create`, `secret.use` ...
-    std::string object;  // `tenant 7`
-    std::string detail;  // names and numbers, never values of secrets
-};
-
 // For changes that have no function of their own here (a sign-in, a cancel).
 void audit(Db& db, const By& by, std::string_view action, std::string_view object,
            std::string_view detail = {});
@@ -39,12 +32,27 @@ void audit(Db& db, const By& by, std::string_view action, std::string_view objec
 // Newest first, below `before_seq` when that is not 0.
 std::vector<AuditRow> list_audit(Db& db, std::int64_t before_seq, std::int64_t limit);
 
-struct AuditHead {
-    std::int64_t seq = 0;  // how many rows there are
-    std::string hash;      // of the last one, hex
+AuditHead audit_head(Db& db);
+
+// Reads the chain a stretch at a time, so that who else reads need not wait for all of it.
+class AuditWalk {
+public:
+    // `published`: a head from before, which the chain must still have.
+    explicit AuditWalk(std::optional<AuditHead> published = {});
+
+    // Reads the next `rows`; true when those were the last. `conflict` naming the first row
+    // that was changed, removed or put elsewhere. Rows may be added between two steps.
+    Result<bool> step(Db& db, std::int64_t rows = 1000);
+    AuditHead head() const;  // of what was read
+
+private:
+    Result<void> meet_published() const;
+
+    std::optional<AuditHead> published_;
+    std::int64_t seq_ = 0;
+    std::string hash_;  // 32 bytes
 };
-// Reads the whole chain. `conflict` naming the first row that was changed,
-// removed or put elsewhere.
-Result<AuditHead> verify_audit(Db& db);
+// The whole walk.
+Result<AuditHead> verify_audit(Db& db, std::optional<AuditHead> published = {});
 
 }  // namespace berth

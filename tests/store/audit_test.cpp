@@ -124,3 +124,76 @@ TEST_CASE("an audit trail that was tampered with is found out", "[store]") {
     db.exec_script(act.how);
     CHECK_FAILS(verify_audit(db), FailureKind::conflict, act.message);
 }
+
+// S18 of the reliability plan, in full: what comes before a row is walked once, and gone on
+// from for each of the three things that are done to it.
+TEST_CASE("whichever of 10^4 audit rows is edited, deleted or moved, it is found", "[store]") {
+    constexpr std::int64_t kRows = 10'000, kStretch = 10;
+    TestDb made = make_db();
+    Db& db = made;
+    {
+        Tx tx{db, Tx::Mode::write};
+        for (std::int64_t i = 1; i <= kRows; ++i)
+            audit(db, kBy, "test", "object " + std::to_string(i), "detail");
+        tx.commit();
+    }
+    const std::vector<std::string> acts{
+        "update audit set detail = 'else' where seq = $1", "delete from audit where seq = $1",
+        // With the one before: both are there, in the wrong order.
+        "update audit set (time, actor, action, object, detail, hash) = (select other.time,"
+        " other.actor, other.action, other.object, other.detail, other.hash from audit other"
+        " where other.seq = $1 - 1) where seq = $1"};
+    Tx tx{db, Tx::Mode::write};
+    std::int64_t found = 0, done = 0;
+    AuditWalk before;
+    for (std::int64_t seq = 1; seq <= kRows; ++seq) {
+        if (seq % kStretch == 1 && seq > 1) REQUIRE(must(before.step(db, kStretch)) == false);
+        for (const std::string& act : acts) {
+            if (seq == 1 && &act == &acts.back()) continue;  // there is none before it
+            db.exec("savepoint act");
+            REQUIRE(db.exec(act, {seq}) == 1);
+            AuditWalk walk = before;
+            Result<bool> ended = false;
+            while (ended && !*ended)
+                ended = walk.step(db, kStretch);
+            ++done;
+            const auto number = " row " + std::to_string(seq);
+            if (!ended && ended.error().message.find(number + " ") != std::string::npos) ++found;
+            db.exec("rollback to act");
+            db.exec("release act");
+        }
+    }
+    CHECK(done == 3 * kRows - 1);
+    CHECK(found == done);
+    CHECK(must(verify_audit(db)).seq == kRows);  // the control: nothing is left of it
+}
+
+TEST_CASE("a trail that was written anew is told apart by a head that was published", "[store]") {
+    TestDb made = make_db();
+    TestDb other_made = make_db();
+    Db &db = made, &other = other_made;
+    for (int i = 1; i <= 30; ++i) {
+        audit(db, kBy, "test", "object", "what was done");
+        audit(other, kBy, "test", "object", i == 10 ? "what is to be believed" : "what was done");
+    }
+    const AuditHead last = audit_head(db);
+    CHECK(last.seq == 30);
+    CHECK(must(verify_audit(db, last)) == last);
+    CHECK(parse_audit_head(audit_head_text(last)) == last);
+    // Each is whole by itself; and a head from before the change tells nothing.
+    CHECK(must(verify_audit(other)).seq == 30);
+    CHECK_FAILS(verify_audit(other, last), FailureKind::conflict,
+                "written anew: row 30 is not the one that was published");
+    // As the chain was when it had nine rows: both have those.
+    TestDb nine_made = make_db();
+    Db& nine = nine_made;
+    for (int i = 1; i <= 9; ++i)
+        audit(nine, kBy, "test", "object", "what was done");
+    CHECK(must(verify_audit(db, audit_head(nine))) == last);
+    CHECK(must(verify_audit(other, audit_head(nine))).seq == 30);
+    CHECK_FAILS(verify_audit(nine, last), FailureKind::conflict,
+                "cut off: row 30 was published, and it ends at row 9");
+    for (const char* wrong : {"", "30", "30:", ":", "-1:", "30:abc", "x:y"})
+        CHECK_FALSE(parse_audit_head(wrong));
+    CHECK_FALSE(parse_audit_head("30:" + std::string(64, 'G')));
+}
