@@ -7,9 +7,9 @@
 
 #include "base/text.h"
 #include "model/limits.h"
+#include "model/yaml.h"
 #include "source/config_schema.h"
 #include "source/json_kinds.h"
-#include "source/yaml.h"
 
 namespace berth {
 namespace {

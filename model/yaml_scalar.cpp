@@ -1,4 +1,4 @@
-#include "source/yaml_scalar.h"
+#include "model/yaml_scalar.h"
 
 #include <algorithm>
 #include <charconv>

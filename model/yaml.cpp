@@ -1,4 +1,4 @@
-#include "source/yaml.h"
+#include "model/yaml.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -12,7 +12,7 @@
 
 #include "base/text.h"
 #include "model/limits.h"
-#include "source/yaml_scalar.h"
+#include "model/yaml_scalar.h"
 
 namespace berth {
 namespace {

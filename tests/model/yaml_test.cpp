@@ -1,4 +1,4 @@
-#include "source/yaml.h"
+#include "model/yaml.h"
 
 #include <catch2/catch.hpp>
 #include <chrono>
