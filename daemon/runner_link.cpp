@@ -161,6 +161,10 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
         case data_key: good = take_answer<ipc::DataKey>(payload); break;
         case sealed: good = take_answer<ipc::Sealed>(payload); break;
         case mac_checked: good = take_answer<ipc::MacChecked>(payload); break;
+        case kek_made: good = take_answer<ipc::KekMade>(payload); break;
+        case rewrapped: good = take_answer<ipc::Rewrapped>(payload); break;
+        case manifest_made: good = take_answer<ipc::ManifestMade>(payload); break;
+        case anchor_set: good = take_answer<ipc::AnchorSet>(payload); break;
         case started:
             good = with<ipc::Started>(payload, [this](ipc::Started m) { events_.on_started(m); });
             break;
@@ -190,6 +194,13 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
         case job_settled:
         case job_ended:
         case check_mac:
+        case new_kek:
+        case rewrap_keks:
+        case rewrap_data_keys:
+        case reseal:
+        case make_manifest:
+        case anchor:
+        case accept_restore:
         case cancel: break;  // ours to send, not to get
     }
     if (!good)

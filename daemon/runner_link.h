@@ -58,6 +58,7 @@ public:
     void adopt(std::vector<ipc::RunName> runs) { tell(ipc::Adopt{std::move(runs)}); }
     void stored(const ipc::Stored& stored) { tell(stored); }
     void settled(ipc::RunName run) { tell(ipc::Settled{run}); }
+    void anchor(ipc::Scope scope, std::uint64_t counter) { tell(ipc::Anchor{scope, counter}); }
 
     void pause();  // output waits in the runner, then in the scripts' pipes
     void resume();
@@ -94,7 +95,9 @@ private:
     template <typename Answer>
     using Asked = std::map<std::uint64_t, Callback<void(Result<Answer>)>>;
     // A kind of answer for each kind of question.
-    std::tuple<Asked<ipc::DataKey>, Asked<ipc::Sealed>, Asked<ipc::MacChecked>> asked_;
+    std::tuple<Asked<ipc::DataKey>, Asked<ipc::Sealed>, Asked<ipc::MacChecked>, Asked<ipc::KekMade>,
+               Asked<ipc::Rewrapped>, Asked<ipc::ManifestMade>, Asked<ipc::AnchorSet>>
+        asked_;
     Timer again_;
     std::chrono::milliseconds backoff_{20};
     bool keys_loaded_ = false;

@@ -14,39 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "base/secret.h"
+#include "sandbox/ipc/key_messages.h"
+#include "sandbox/ipc/message_types.h"
 
 namespace berth::ipc {
 
-inline constexpr std::uint32_t kRunnerProtocol = 2;
-
-// The type of a message, in its frame. A new message gets a new number.
-enum class MessageType : std::uint16_t {
-    hello = 1,
-    load_keys = 2,
-    keys_loaded = 3,
-    new_data_key = 4,
-    data_key = 5,
-    seal = 6,
-    sealed = 7,
-    start = 8,
-    started = 9,
-    output = 10,
-    ended = 11,
-    cancel = 12,
-    connection = 13,
-    pool = 14,
-    live_runs = 15,
-    adopt = 16,
-    stored = 17,
-    settled = 18,
-    start_job = 19,
-    job_ended = 20,
-    job_settled = 21,
-    check_mac = 22,
-    mac_checked = 23,
-    // 24 to 39: keys and their rotation
-};
+inline constexpr std::uint32_t kRunnerProtocol = 3;
 
 struct RunName {
     std::int64_t run_id = 0;
@@ -57,14 +30,15 @@ struct RunName {
     }
 };
 
-// runner → berthd, the first message of a connection: the runs it has, also those that
-// have ended and are not settled.
+// runner → berthd, the first message of a connection: the runs and the jobs it has, also
+// those that have ended and are not settled. The ends of such jobs follow at once.
 struct LiveRuns {
     static constexpr auto kType = MessageType::live_runs;
-    std::vector<RunName> runs;
+    std::vector<RunName> runs{};
+    std::vector<std::uint64_t> jobs{};
     template <class V>
     void fields(V& v) {
-        v(runs);
+        v(runs, jobs);
     }
 };
 
@@ -81,125 +55,12 @@ struct RunnerHello {
     std::uint32_t slots = 0;
     std::uint32_t first_uid = 0;
     bool egress_present = false;  // berth-egress is connected
+    // Root keys of before, which it can still open with: 8 raw bytes each.
+    std::vector<std::string> previous_root_keys;
     template <class V>
     void fields(V& v) {
         v(protocol, root_key_id, why, secret_memory_locked, launcher_present, protections,
-          landlock_abi, slots, first_uid, egress_present);
-    }
-};
-
-struct WrappedKey {
-    std::uint32_t id = 0;  // a key-encryption key's term, or a data key's id
-    std::string envelope;
-    template <class V>
-    void fields(V& v) {
-        v(id, envelope);
-    }
-};
-
-// berthd → runner: the key-encryption keys as stored. With none, the runner makes
-// the first (term 1) and returns it wrapped by the root key.
-struct LoadKeys {
-    static constexpr auto kType = MessageType::load_keys;
-    std::string install_id;  // 16 raw bytes
-    std::vector<WrappedKey> keks;
-    template <class V>
-    void fields(V& v) {
-        v(install_id, keks);
-    }
-};
-
-struct KeysLoaded {
-    static constexpr auto kType = MessageType::keys_loaded;
-    bool ok = false;
-    std::string why;                // when not: which key, and the cure; never key material
-    std::vector<WrappedKey> fresh;  // made just now: to be stored before anything is sealed
-    template <class V>
-    void fields(V& v) {
-        v(ok, why, fresh);
-    }
-};
-
-enum class ScopeKind : std::uint32_t { install = 0, tenant = 1, integration = 2 };
-
-// Whose key and whose field. The runner builds the associated data from this,
-// which berthd derives from what the caller may do, never from a stored row.
-struct Scope {
-    ScopeKind kind = ScopeKind::tenant;
-    std::int64_t id = 0;
-    template <class V>
-    void fields(V& v) {
-        v(kind, id);
-    }
-};
-
-struct NewDataKey {
-    static constexpr auto kType = MessageType::new_data_key;
-    std::uint64_t request = 0;
-    Scope scope;
-    std::uint32_t key_id = 0;  // chosen by the store, unique in the installation
-    template <class V>
-    void fields(V& v) {
-        v(request, scope, key_id);
-    }
-};
-
-struct DataKey {
-    static constexpr auto kType = MessageType::data_key;
-    std::uint64_t request = 0;
-    std::string why;  // empty: it worked
-    WrappedKey key;
-    std::uint32_t kek_term = 0;
-    template <class V>
-    void fields(V& v) {
-        v(request, why, key, kek_term);
-    }
-};
-
-struct FieldRef {
-    Scope scope;
-    std::int64_t connector_id = 0;
-    std::string field;
-    std::uint64_t version = 0;
-    template <class V>
-    void fields(V& v) {
-        v(scope, connector_id, field, version);
-    }
-};
-
-struct Seal {
-    static constexpr auto kType = MessageType::seal;
-    std::uint64_t request = 0;
-    WrappedKey data_key;
-    FieldRef where;
-    Secret plaintext;
-    template <class V>
-    void fields(V& v) {
-        v(request, data_key, where, plaintext);
-    }
-};
-
-struct Sealed {
-    static constexpr auto kType = MessageType::sealed;
-    std::uint64_t request = 0;
-    std::string why;  // empty: it worked
-    std::string envelope;
-    template <class V>
-    void fields(V& v) {
-        v(request, why, envelope);
-    }
-};
-
-// One secret of a run: the names it has in the environment (both spellings of a
-// hyphenated connector) and where its value is.
-struct RunSecret {
-    std::vector<std::string> names;
-    FieldRef where;
-    WrappedKey data_key;
-    std::string envelope;
-    template <class V>
-    void fields(V& v) {
-        v(names, where, data_key, envelope);
+          landlock_abi, slots, first_uid, egress_present, previous_root_keys);
     }
 };
 
@@ -266,10 +127,12 @@ struct Start {
     std::string writable_path;   // command line, with the grants' bits
     std::uint64_t memory_bytes = 0;
     std::int64_t wall_time_s = 0;
+    std::vector<Manifest> manifests;  // of the scopes of `secrets`
     template <class V>
     void fields(V& v) {
         v(run_id, attempt, argv, env, secrets, working_folder, files, runtime, release, network,
-          egress_names, grants, extra_syscalls, writable_path, memory_bytes, wall_time_s);
+          egress_names, grants, extra_syscalls, writable_path, memory_bytes, wall_time_s,
+          manifests);
     }
 };
 
@@ -376,8 +239,8 @@ struct JobSeal {
 
 // berthd → runner: a program of Berth's own (berth-oauth, berth-call) in a sandbox, with
 // the secrets of one connection. Answered by JobEnded, which is kept until JobSettled.
-// What it answers (docs/decisions/032-jobs.md) comes on its standard output as records,
-// the log on the other.
+// What it answers comes on its standard output as records (model/job_answer.h), the log on
+// the other.
 struct StartJob {
     static constexpr auto kType = MessageType::start_job;
     std::uint64_t job = 0;         // of the store's, never given out again
@@ -406,20 +269,22 @@ struct JobField {
     }
 };
 
+// It answered when it exited with 0 and `text` is empty; else there is no answer.
 struct JobEnded {
     static constexpr auto kType = MessageType::job_ended;
     std::uint64_t job = 0;
     EndKind kind = EndKind::exited;
-    std::int64_t number = 0;  // as in Ended
-    std::string text;
-    std::vector<JobField> answer;
+    std::int64_t number = 0;       // as in Ended
+    std::string text;              // as in Ended; or why its answer could not be taken
+    std::vector<JobField> answer;  // what it said openly
     std::vector<JobField> sealed;  // envelopes
     std::string log;               // masked, its last 64 KiB
+    std::vector<Connection> connections;
     std::int64_t user_us = 0;
     std::int64_t system_us = 0;
     template <class V>
     void fields(V& v) {
-        v(job, kind, number, text, answer, sealed, log, user_us, system_us);
+        v(job, kind, number, text, answer, sealed, log, connections, user_us, system_us);
     }
 };
 
@@ -430,37 +295,6 @@ struct JobSettled {
     template <class V>
     void fields(V& v) {
         v(job);
-    }
-};
-
-enum class MacKind : std::uint32_t { hmac_sha256 = 0, hmac_sha1 = 1, hmac_sha512 = 2, token = 3 };
-enum class MacKeyForm : std::uint32_t { raw = 0, base64 = 1, hex = 2 };
-
-// berthd → runner: whether one of the candidates is the MAC of the message under a sealed
-// key. Message in, yes or no out; in constant time.
-struct CheckMac {
-    static constexpr auto kType = MessageType::check_mac;
-    std::uint64_t request = 0;
-    std::vector<RunSecret> keys;  // any of them: a secret that is being replaced has two
-    MacKind kind = MacKind::hmac_sha256;
-    MacKeyForm key_form = MacKeyForm::raw;
-    std::string key_prefix;  // taken off the key first
-    std::string message;
-    std::vector<std::string> candidates;  // raw bytes
-    template <class V>
-    void fields(V& v) {
-        v(request, keys, kind, key_form, key_prefix, message, candidates);
-    }
-};
-
-struct MacChecked {
-    static constexpr auto kType = MessageType::mac_checked;
-    std::uint64_t request = 0;
-    bool right = false;
-    std::string why;  // it could not be checked; empty: it was
-    template <class V>
-    void fields(V& v) {
-        v(request, right, why);
     }
 };
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "vault/mac.h"
+
 namespace berth::runner {
 namespace {
 
@@ -25,6 +27,25 @@ bool is_known(ipc::ScopeKind kind) {
         case ipc::ScopeKind::integration: return true;
     }
     return false;
+}
+
+std::optional<vault::MacKind> to_vault(ipc::MacKind kind) {
+    switch (kind) {
+        case ipc::MacKind::hmac_sha256: return vault::MacKind::hmac_sha256;
+        case ipc::MacKind::hmac_sha1: return vault::MacKind::hmac_sha1;
+        case ipc::MacKind::hmac_sha512: return vault::MacKind::hmac_sha512;
+        case ipc::MacKind::token: return vault::MacKind::token;
+    }
+    return {};
+}
+
+std::optional<vault::MacKeyForm> to_vault(ipc::MacKeyForm form) {
+    switch (form) {
+        case ipc::MacKeyForm::raw: return vault::MacKeyForm::raw;
+        case ipc::MacKeyForm::base64: return vault::MacKeyForm::base64;
+        case ipc::MacKeyForm::hex: return vault::MacKeyForm::hex;
+    }
+    return {};
 }
 
 constexpr const char* kUnknownScope = "the scope is of a kind that this program does not know";
@@ -66,6 +87,30 @@ ipc::Sealed Keys::seal(const ipc::Seal& message) {
         keeper_->seal(to_vault(message.data_key), to_vault(message.where), message.plaintext);
     if (!sealed) return {message.request, sealed.error().message, {}};
     return {message.request, {}, std::move(*sealed)};
+}
+
+// With a key that cannot be opened or read nothing is right, also not under the others: it
+// was tampered with, or is not what its owner thinks it is.
+ipc::MacChecked Keys::check_mac(const ipc::CheckMac& message) {
+    const auto kind = to_vault(message.kind);
+    const auto form = to_vault(message.key_form);
+    if (!kind || !form)
+        return {message.request, false,
+                "the MAC is of a kind that this program does not know; update berth-runner"};
+    if (message.keys.empty()) return {message.request, false, "there is no key to check with"};
+    const auto stored = open(message.keys);
+    if (!stored) return {message.request, false, stored.error().message};
+    bool right = false;
+    for (std::size_t i = 0; i < stored->size(); ++i) {
+        const auto key = vault::decode_mac_key((*stored)[i], message.key_prefix, *form);
+        if (!key)
+            return {message.request, false,
+                    fmt::format("cannot use the secret '{}': {}", message.keys[i].where.field,
+                                key.error().message)};
+        const auto mac = vault::Mac::of(*kind, *key, message.message);
+        right |= vault::any_fits(mac, message.candidates);
+    }
+    return {message.request, right, {}};
 }
 
 Result<std::vector<Secret>> Keys::open(const std::vector<ipc::RunSecret>& secrets) {

@@ -27,6 +27,7 @@ public:
     ipc::KeysLoaded load(const ipc::LoadKeys& message);
     ipc::DataKey new_data_key(const ipc::NewDataKey& message);
     ipc::Sealed seal(const ipc::Seal& message);
+    ipc::MacChecked check_mac(const ipc::CheckMac& message);
     // The values, in the order of `secrets`.
     Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets);
 

@@ -153,6 +153,10 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                 return take<ipc::Seal>(payload, [this](const ipc::Seal& message) {
                     daemon_->send(keys_.seal(message));
                 });
+            case ipc::MessageType::check_mac:
+                return take<ipc::CheckMac>(payload, [this](const ipc::CheckMac& message) {
+                    daemon_->send(keys_.check_mac(message));
+                });
             case ipc::MessageType::start:
                 return take<ipc::Start>(payload,
                                         [this](ipc::Start message) { start(std::move(message)); });
@@ -176,9 +180,19 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                 });
             case ipc::MessageType::start_job:
             case ipc::MessageType::job_settled:
-            case ipc::MessageType::check_mac:
             case ipc::MessageType::job_ended:
             case ipc::MessageType::mac_checked:
+            case ipc::MessageType::new_kek:
+            case ipc::MessageType::kek_made:
+            case ipc::MessageType::rewrap_keks:
+            case ipc::MessageType::rewrap_data_keys:
+            case ipc::MessageType::reseal:
+            case ipc::MessageType::rewrapped:
+            case ipc::MessageType::make_manifest:
+            case ipc::MessageType::manifest_made:
+            case ipc::MessageType::anchor:
+            case ipc::MessageType::accept_restore:
+            case ipc::MessageType::anchor_set:
             case ipc::MessageType::live_runs:
             case ipc::MessageType::hello:
             case ipc::MessageType::keys_loaded:
