@@ -90,6 +90,24 @@ inline constexpr std::uint64_t kProcesses = 256;
 inline constexpr std::uint64_t kOpenFiles = 1024;
 inline constexpr std::uint64_t kFileBytes = 256 * MiB;  // RLIMIT_FSIZE
 
+// --- jobs: programs of Berth's own, each with the secrets of one connection
+inline constexpr std::size_t kJobs = 16;              // in flight on a host
+inline constexpr std::size_t kJobsOfConnection = 4;   // of these, of one connection
+inline constexpr std::size_t kWaitingJobs = 256;      // until there is room; past it, refused
+inline constexpr std::size_t kJobRecords = 128;       // of an answer
+inline constexpr std::size_t kJobAnswerBytes = 6 * MiB;
+inline constexpr std::size_t kJobLogBytes = 64 * KiB;  // its last ones
+inline constexpr std::uint64_t kJobMemoryBytes = 256 * MiB;
+inline constexpr auto kJobWallTime = 120s;  // the longest
+
+// --- connector calls
+inline constexpr std::size_t kCallAnswerBytes = 5 * MiB;
+inline constexpr std::size_t kCallUrlBytes = 8 * KiB;
+inline constexpr std::size_t kCallHeaders = 64;
+inline constexpr auto kCallTime = 25s;
+inline constexpr int kCallRedirects = 5;
+inline constexpr int kCallsPerMinute = 600;  // of a tenant
+
 // --- what a run connects to
 inline constexpr std::size_t kRunConnections = 1'000;  // on its record; what follows is counted
 
