@@ -1,0 +1,246 @@
+// The way back: a code, or a client's credentials, become tokens on record.
+#include <utility>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/oauth.h"
+#include "daemon/oauth_cookie.h"
+#include "daemon/oauth_way.h"
+#include "store/connections.h"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+
+OAuthEnd went_wrong(std::string text) { return {false, std::move(text), ""}; }
+
+// The answer on record: connected, or why not.
+Result<Connection> keep_consent(Db& db, const KindLookup& kinds, ConnectionId id,
+                                std::uint64_t ticket, const JobAnswer& answer, Time now) {
+    const auto attempt = end_exchange(db, id, ticket);
+    if (!attempt)
+        return fail(FailureKind::conflict, "the exchange for connection '{}' is not known",
+                    id.value);
+    auto connection = get_connection(db, id);
+    if (!connection) return connection;
+    auto kind = oauth_kind(kinds, *connection);
+    if (!kind) return pass_on(kind);
+    auto outcome = read_outcome(answer.plain);
+    if (!outcome) return pass_on(outcome);
+    const auto grant = (*kind)->auth == AuthMethod::oauth2_client_credentials
+                           ? OAuthGrant::client_credentials
+                           : OAuthGrant::authorization_code;
+    return store_consent(db, By{attempt->actor, now}, id, ticket, attempt->created,
+                         to_grant(*(*kind)->oauth2, *outcome, answer, grant, now, oauth_dice()));
+}
+
+}  // namespace
+
+// One exchange, from what was taken off the record until its tokens are on it.
+struct OAuth::Exchange {
+    OAuthAttempt attempt;
+    Connection connection;
+    OAuthGrant grant = OAuthGrant::authorization_code;
+    std::optional<SealedPassing> code;
+    std::uint64_t ticket = 0;
+    Done<Connection> done;
+};
+
+void OAuth::finish(OAuthCallback callback, Done<OAuthEnd> done) {
+    const auto state = callback.query.find("state");
+    if (!state || state->empty() || callback.query.count("state") != 1)
+        return done(went_wrong("the answer of the provider has no 'state'; begin again"));
+    const std::string hash = oauth_hash(*state);
+    const auto cookie =
+        find_cookie(callback.cookies, oauth_cookie_name(hash, parts_.settings.public_url));
+    struct Taken {
+        OAuthAttempt attempt;
+        Connection connection;
+    };
+    parts_.store.write(
+        [hash, cookie_hash = oauth_hash(cookie.value_or("")),
+         now = parts_.clock.now()](Db& db) -> Result<Taken> {
+            auto attempt = take_attempt(db, hash, cookie_hash, now);
+            if (!attempt) return pass_on(attempt);
+            auto connection = get_connection(db, attempt->connection);
+            if (!connection) return pass_on(connection);
+            return Taken{std::move(*attempt), std::move(*connection)};
+        },
+        [this, query = callback.query.all(), alive = alive_,
+         done = std::move(done)](Result<Taken> taken) mutable {
+            if (!*alive) return;
+            if (!taken) return done(went_wrong(taken.error().message));
+            auto kind = oauth_kind(parts_.kinds, taken->connection);
+            if (!kind) return done(went_wrong(kind.error().message));
+            auto code = read_callback(query, (*kind)->oauth2->issuer);
+            if (!code) return done(went_wrong(code.error().message));
+            auto going = std::make_shared<Exchange>();
+            going->attempt = std::move(taken->attempt);
+            going->connection = std::move(taken->connection);
+            going->done = [name = going->connection.connector_name,
+                           return_to = going->attempt.return_to,
+                           done = std::move(done)](Result<Connection> connected) mutable {
+                if (!connected) return done(went_wrong(connected.error().message));
+                done(OAuthEnd{true, fmt::format("'{}' is connected", name), return_to});
+            };
+            // Sealed, so that it is masked wherever it might turn up.
+            Secret secret{*code};
+            cleanse(code->data(), code->size());
+            seal(going->connection, going->attempt.actor, kCodeField, going->attempt.version,
+                 std::move(secret), [this, going, alive](Result<SealedPassing> sealed) {
+                     if (!*alive) return;
+                     if (!sealed) return going->done(pass_on(sealed));
+                     going->code = std::move(*sealed);
+                     exchange(going);
+                 });
+        });
+}
+
+void OAuth::connect_client(Caller who, OAuthTarget target, Done<Connection> done) {
+    auto going = std::make_shared<Exchange>();
+    going->grant = OAuthGrant::client_credentials;
+    going->done = std::move(done);
+    const Time now = parts_.clock.now();
+    going->attempt.key_hash = oauth_hash(random_token());
+    going->attempt.cookie_hash = going->attempt.key_hash;
+    going->attempt.actor = who.name;
+    going->attempt.created = now;
+    going->attempt.expires = now + kAttemptLife;
+    parts_.store.write(
+        [by = By{who.name, now}, target = std::move(target)](Db& db) {
+            return open_connection(db, by, {target.integration, target.tenant}, target.connector);
+        },
+        [this, going, alive = alive_](Result<Connection> connection) {
+            if (!*alive) return;
+            if (!connection) return going->done(std::move(connection));
+            auto kind = oauth_kind(parts_.kinds, *connection);
+            if (!kind) return going->done(pass_on(kind));
+            if ((*kind)->auth != AuthMethod::oauth2_client_credentials)
+                return going->done(fail_at(FailureKind::unprocessable, "connector",
+                                           "connector '{}' needs somebody's consent: send him to "
+                                           "the provider",
+                                           connection->connector_name));
+            going->attempt.connection = connection->id;
+            going->connection = std::move(*connection);
+            exchange(going);
+        });
+}
+
+// The data key first: it is made if this is the owner's first secret.
+void OAuth::exchange(std::shared_ptr<Exchange> going) {
+    parts_.keys.with_data_key(
+        scope_of_connection(going->connection), going->attempt.actor,
+        [this, going, alive = alive_](Result<DataKeyRow> key) {
+            if (!*alive) return;
+            if (!key) return going->done(pass_on(key));
+            if (going->code && going->code->key.id != key->id)
+                return going->done(
+                    fail(FailureKind::conflict, "the keys were changed meanwhile; begin again"));
+            run_exchange(going, *key);
+        });
+}
+
+void OAuth::run_exchange(const std::shared_ptr<Exchange>& going, const DataKeyRow& key) {
+    struct Claimed {
+        ConnectionMaterial material;
+        std::uint64_t ticket = 0;
+    };
+    parts_.store.write(
+        [attempt = going->attempt, now = parts_.clock.now()](Db& db) mutable -> Result<Claimed> {
+            const By by{attempt.actor, now};
+            auto material = connection_secrets(db, by, attempt.connection, "authorize");
+            if (!material) return pass_on(material);
+            const auto ticket = reserve_version(db, attempt.connection);
+            attempt.created = now;  // when it is asked: the token's life begins no earlier
+            begin_exchange(db, attempt, ticket);
+            return Claimed{std::move(*material), ticket};
+        },
+        [this, going, key, alive = alive_](Result<Claimed> claimed) {
+            if (!*alive) return;
+            if (!claimed) return going->done(pass_on(claimed));
+            auto kind = oauth_kind(parts_.kinds, going->connection);
+            if (!kind) return going->done(pass_on(kind));
+            ExchangeOrder order{going->grant, claimed->ticket, key, going->attempt.actor, {}};
+            if (going->code)
+                order.passing.push_back(
+                    {oauth_env::kCode, going->code->where, going->code->envelope});
+            if (!going->attempt.verifier.empty())
+                order.passing.push_back(
+                    {oauth_env::kVerifier,
+                     field_of(going->connection, kVerifierField, going->attempt.version),
+                     going->attempt.verifier});
+            auto job = make_exchange(**kind, claimed->material, order, parts_.settings);
+            if (!job) return going->done(pass_on(job));
+            job->purpose = "authorize";
+            parts_.jobs.run(std::move(*job), [this, going, ticket = claimed->ticket,
+                                              alive](Result<JobAnswer> answer) {
+                if (!*alive) return;
+                if (!answer) return going->done(pass_on(answer));
+                keep(going->connection.id, ticket, std::make_shared<JobAnswer>(std::move(*answer)),
+                     std::move(going->done));
+            });
+        });
+}
+
+void OAuth::keep(ConnectionId id, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
+                 Done<Connection> done) {
+    auto outcome = read_outcome(answer->plain);
+    if (!outcome || outcome->verdict != OAuthVerdict::granted) {
+        parts_.jobs.settled(answer->job);
+        const std::string why = outcome ? outcome->reason : outcome.error().message;
+        const bool ours = !outcome || outcome->verdict == OAuthVerdict::ours;
+        return done(fail(ours ? FailureKind::unavailable : FailureKind::denied,
+                         "cannot connect: {}; begin again", why));
+    }
+    auto op = [id, ticket, answer, kinds = parts_.kinds, now = parts_.clock.now()](Db& db) {
+        return keep_consent(db, kinds, id, ticket, *answer, now);
+    };
+    auto kept = [this, id, answer, alive = alive_,
+                 done = std::move(done)](Result<Connection> connected) mutable {
+        if (!*alive) return;
+        parts_.jobs.settled(answer->job);
+        if (connected) {
+            log_info("connected",
+                     {{"connection", id.str()}, {"connector", connected->connector_name}});
+            parts_.tokens.look_again(id);
+        }
+        done(std::move(connected));
+    };
+    parts_.store.read([id](Db& db) { return get_connection(db, id); },
+                      [this, op = std::move(op), kept = std::move(kept),
+                       alive = alive_](Result<Connection> connection) mutable {
+                          if (!*alive) return;
+                          if (!connection) return kept(pass_on(connection));
+                          parts_.keys.manifests().change<Connection>(
+                              scope_of_connection(*connection), std::move(op), std::move(kept));
+                      });
+}
+
+void OAuth::revoke(Caller who, const ConnectionMaterial& material) {
+    auto kind = oauth_kind(parts_.kinds, material.connection);
+    if (!kind || (*kind)->oauth2->revoke_url.empty()) return;
+    const bool has_token =
+        material.find_secret("refresh_token") || material.find_secret("access_token");
+    if (!has_token) return;
+    ExchangeOrder order;
+    order.grant = OAuthGrant::revoke;
+    order.actor = std::move(who.name);
+    auto job = make_exchange(**kind, material, order, parts_.settings);
+    const auto gave_up = [id = material.connection.id](const std::string& why) {
+        log_warning("cannot revoke a token at its provider, ignoring",
+                    {{"connection", id.str()}, {"reason", why}});
+    };
+    if (!job) return gave_up(job.error().message);
+    parts_.jobs.run(std::move(*job), [this, gave_up, alive = alive_](Result<JobAnswer> answer) {
+        if (!*alive) return;
+        if (!answer) return gave_up(answer.error().message);
+        parts_.jobs.settled(answer->job);
+        auto outcome = read_outcome(answer->plain);
+        if (!outcome || outcome->verdict != OAuthVerdict::granted)
+            gave_up(outcome ? outcome->reason : outcome.error().message);
+    });
+}
+
+}  // namespace berth

@@ -1,0 +1,348 @@
+// One flight per connection: whoever needs its token meanwhile waits for the same answer.
+#include "daemon/tokens.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crypto.h"
+#include "base/log.h"
+#include "base/overloaded.h"
+#include "daemon/token_answer.h"
+#include "store/connections.h"
+#include "store/keys.h"
+
+namespace berth {
+namespace {
+
+using namespace std::chrono_literals;
+using End = TokensReady::End;
+
+// Longer than its job can live, so that no two ask at once even when one of us dies.
+constexpr auto kClaim = 60s;
+constexpr auto kStoreAgain = 500ms;
+constexpr int kStoreTries = 1200;  // ten minutes of a full disk
+constexpr auto kOursAgain = 2s;
+constexpr auto kIdleAgain = 1h;
+constexpr std::int64_t kIdleAtOnce = 4;
+// Asked for with this, a token is renewed however long it would live.
+constexpr Time kRenewNow = Time::max();
+
+bool heals(const Failure& why) {
+    return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
+}
+
+}  // namespace
+
+struct Tokens::Flight {
+    Flight(Loop& loop, ConnectionId of, std::function<void()> on_timer)
+        : connection{of}, timer{loop, std::move(on_timer)} {}
+    ConnectionId connection;
+    Time need_until{};  // of all who wait
+    std::vector<Waiting> waiting;
+    std::function<void()> then;  // when the timer fires
+    bool asking = false;
+    int tries = 0;  // to keep an answer
+    Timer timer;
+
+    void at(std::chrono::milliseconds delay, std::function<void()> act) {
+        then = std::move(act);
+        timer.start(std::max(delay, 1ms));
+    }
+};
+
+// What is on record, and what follows from it.
+struct Tokens::Asked {
+    TokenDecision decision = Keep{};
+    TokenState state;
+    std::string connector;
+    std::uint64_t ticket = 0;  // of Renew
+    ConnectionMaterial material;
+    DataKeyRow key;
+
+    static Result<Asked> look(Db& db, ConnectionId id, Time now, Time need_until) {
+        Asked asked;
+        const auto state = token_of(db, id);
+        if (!state) return asked;
+        asked.state = *state;
+        TokenState judged = *state;
+        if (need_until == kRenewNow && state->renewable) judged.expires = now;
+        asked.decision = decide_token(judged, now, need_until);
+        if (asked.decision == TokenDecision{Keep{}}) return asked;
+        auto connection = get_connection(db, id);
+        if (!connection) return pass_on(connection);
+        asked.connector = connection->connector_name;
+        return asked;
+    }
+    static Result<Asked> claim(Db& db, ConnectionId id, Time now, Time need_until) {
+        auto asked = look(db, id, now, need_until);
+        if (!asked || asked->decision != TokenDecision{Renew{}}) return asked;
+        auto ticket = claim_token(db, id, now, now + kClaim);
+        if (!ticket) return pass_on(ticket);
+        auto material = connection_secrets(db, By{"berthd", now}, id, "refresh");
+        if (!material) return pass_on(material);
+        auto key = get_data_key(db, scope_of_connection(material->connection));
+        if (!key) return pass_on(key);
+        asked->ticket = *ticket;
+        asked->material = std::move(*material);
+        asked->key = std::move(*key);
+        return asked;
+    }
+};
+
+Tokens::Tokens(Parts parts)
+    : parts_{std::move(parts)}, idle_{parts_.loop, [this] { keep_alive(); }} {
+    // Of a berthd before this one: the provider may have replaced the refresh token, and
+    // this is the only copy of the new one.
+    parts_.jobs.on_left("refresh", [this](ConnectionId id, JobAnswer answer) {
+        auto outcome = read_outcome(answer.plain);
+        const auto ticket = outcome ? to_number<std::uint64_t>(outcome->ticket) : std::nullopt;
+        if (!ticket) return parts_.jobs.settled(answer.job);
+        keep(id, *ticket, std::make_shared<JobAnswer>(std::move(answer)));
+    });
+}
+
+Tokens::~Tokens() { *alive_ = false; }
+
+void Tokens::open() {
+    open_ = true;
+    wake_for_idle();
+}
+
+void Tokens::close() {
+    open_ = false;
+    idle_.stop();
+}
+
+Tokens::FlightPtr Tokens::flight_of(ConnectionId id) {
+    auto& flight = flights_[id];
+    if (!flight)
+        flight = std::make_shared<Flight>(parts_.loop, id, [this, id] {
+            const auto found = flights_.find(id);
+            if (found != flights_.end() && found->second->then)
+                std::exchange(found->second->then, {})();
+        });
+    return flight;
+}
+
+void Tokens::ensure(ConnectionId id, Time need_until, Waiting done) {
+    const bool first = !flights_.contains(id);
+    const FlightPtr flight = flight_of(id);
+    flight->need_until = std::max(flight->need_until, need_until);
+    flight->waiting.push_back(std::move(done));
+    if (first) look(flight);
+}
+
+void Tokens::look_again(ConnectionId id) {
+    const auto found = flights_.find(id);
+    if (found != flights_.end() && !found->second->asking) look(FlightPtr{found->second});
+}
+
+// Looked at first without writing: mostly there is nothing to do.
+void Tokens::look(const FlightPtr& flight) {
+    flight->timer.stop();
+    flight->asking = true;
+    parts_.store.read(
+        [id = flight->connection, now = parts_.clock.now(), need = flight->need_until](Db& db) {
+            return Asked::look(db, id, now, need);
+        },
+        [this, flight, alive = alive_](Result<Asked> asked) {
+            if (!*alive) return;
+            if (!asked || asked->decision != TokenDecision{Renew{}})
+                return decided(flight, std::move(asked));
+            parts_.store.write(
+                [id = flight->connection, now = parts_.clock.now(),
+                 need = flight->need_until](Db& db) { return Asked::claim(db, id, now, need); },
+                [this, flight, alive](Result<Asked> claimed) {
+                    if (*alive) decided(flight, std::move(claimed));
+                });
+        });
+}
+
+void Tokens::decided(const FlightPtr& flight, Result<Asked> asked) {
+    flight->asking = false;
+    const Time now = parts_.clock.now();
+    if (!asked) {
+        const End end = End::ours;
+        return land(flight, {end, asked.error().message, now + kOursAgain});
+    }
+    const auto named = [&](const std::string& why, const char* cure) {
+        return fmt::format("cannot renew the token of connector '{}': {}; {}", asked->connector,
+                           why, cure);
+    };
+    std::visit(overloaded{
+                   [&](const Keep&) { land(flight, {}); },
+                   [&](const Renew&) { ask(flight, std::move(*asked)); },
+                   [&](const Hopeless& hopeless) {
+                       land(flight, {End::refused, named(hopeless.why, kReconnect), now});
+                   },
+                   [&](const WaitUntil& wait) {
+                       const auto delay = ceil<std::chrono::milliseconds>(wait.time - now);
+                       // Somebody else is at it: his answer, or the end of his time.
+                       if (asked->state.busy_until && *asked->state.busy_until > now)
+                           return flight->at(delay, [this, flight] { look(flight); });
+                       land(flight, {End::later, named(asked->state.reason, kWaiting), wait.time});
+                   },
+               },
+               asked->decision);
+}
+
+void Tokens::ask(const FlightPtr& flight, Asked asked) {
+    flight->asking = true;
+    auto kind = oauth_kind(parts_.kinds, asked.material.connection);
+    auto job = [&]() -> Result<Job> {
+        if (!kind) return pass_on(kind);
+        ExchangeOrder order;
+        order.grant = renewal_grant(**kind);
+        order.ticket = asked.ticket;
+        order.key = asked.key;
+        order.actor = "berthd";
+        return make_exchange(**kind, asked.material, order, parts_.settings);
+    }();
+    if (!job)
+        return drop(flight, asked.ticket,
+                    {End::refused,
+                     fmt::format("cannot renew the token of connector '{}': {}", asked.connector,
+                                 job.error().message),
+                     {}});
+    parts_.jobs.run(std::move(*job), [this, flight, ticket = asked.ticket, alive = alive_,
+                                      connector = asked.connector](Result<JobAnswer> answer) {
+        if (!*alive) return;
+        if (answer)
+            return keep(flight->connection, ticket,
+                        std::make_shared<JobAnswer>(std::move(*answer)));
+        drop(flight, ticket,
+             {End::ours,
+              fmt::format("cannot renew the token of connector '{}': {}", connector,
+                          answer.error().message),
+              parts_.clock.now() + kOursAgain});
+    });
+}
+
+// Nothing came of it that the provider had a part in.
+void Tokens::drop(const FlightPtr& flight, std::uint64_t ticket, TokensReady ready) {
+    parts_.store.finish(
+        [id = flight->connection, ticket](Db& db) { release_token(db, id, ticket); },
+        [this, flight, ready, alive = alive_](Result<void>) mutable {
+            if (!*alive) return;
+            flight->asking = false;
+            land(flight, std::move(ready));
+        });
+}
+
+// On record before the runner may forget it, however often the store must be asked. What
+// changes sealed fields goes by their scope's list.
+void Tokens::keep(ConnectionId id, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer) {
+    const FlightPtr flight = flight_of(id);
+    flight->asking = true;
+    auto op = [id, ticket, answer, kinds = parts_.kinds, now = parts_.clock.now()](Db& db) {
+        return keep_token_answer(db, kinds, id, ticket, *answer, now);
+    };
+    auto done = [this, flight, ticket, answer, alive = alive_](Result<KeptAnswer> result) {
+        if (*alive) kept(flight, ticket, answer, std::move(result));
+    };
+    if (answer->sealed.empty()) return parts_.store.finish(std::move(op), std::move(done));
+    parts_.store.read([id](Db& db) { return get_connection(db, id); },
+                      [this, op = std::move(op), done = std::move(done),
+                       alive = alive_](Result<Connection> connection) mutable {
+                          if (!*alive) return;
+                          if (!connection) return done(pass_on(connection));
+                          parts_.keys.manifests().change<KeptAnswer>(
+                              scope_of_connection(*connection), std::move(op), std::move(done));
+                      });
+}
+
+void Tokens::kept(const FlightPtr& flight, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
+                  Result<KeptAnswer> result) {
+    if (!result && heals(result.error()) && ++flight->tries < kStoreTries) {
+        log_error("cannot keep a token that was renewed, trying again",
+                  {{"connection", flight->connection.str()}, {"reason", result.error().message}});
+        return flight->at(kStoreAgain, [this, flight, ticket, answer] {
+            keep(flight->connection, ticket, answer);
+        });
+    }
+    parts_.jobs.settled(answer->job);
+    flight->asking = false;
+    if (!result) {
+        log_warning("a renewed token is not taken, ignoring",
+                    {{"connection", flight->connection.str()}, {"reason", result.error().message}});
+        return look(flight);  // what there is now decides
+    }
+    tell(flight->connection, *result);
+    land(flight, std::move(result->ready));
+}
+
+void Tokens::tell(ConnectionId id, const KeptAnswer& kept) {
+    switch (kept.verdict) {
+        case OAuthVerdict::granted: ++counts_.renewed; break;
+        case OAuthVerdict::refused_grant:
+        case OAuthVerdict::refused_client: ++counts_.refused; break;
+        case OAuthVerdict::outage: ++counts_.outages; break;
+        case OAuthVerdict::ours: break;
+    }
+    if (kept.verdict == OAuthVerdict::granted)
+        log_info("renewed a token", {{"connection", id.str()}});
+    else
+        log_warning("a token was not renewed",
+                    {{"connection", id.str()}, {"reason", kept.ready.why}});
+}
+
+void Tokens::land(const FlightPtr& flight, TokensReady ready) {
+    const auto found = flights_.find(flight->connection);
+    if (found != flights_.end() && found->second == flight) flights_.erase(found);
+    flight->timer.stop();
+    for (Waiting& waiting : std::exchange(flight->waiting, {}))
+        waiting(ready);
+    if (open_ && !idle_.armed()) wake_for_idle();
+}
+
+void Tokens::ensure_fresh(ConnectionId id, Time need_until, Done<void> done) {
+    ensure(id, need_until,
+           [this, id, alive = alive_, done = std::move(done)](TokensReady ready) mutable {
+               if (!*alive || ready.end == End::fresh) return done({});
+               if (ready.end == End::refused)
+                   return done(fail(FailureKind::denied, "{}", ready.why));
+               parts_.store.read(
+                   [id, now = parts_.clock.now()](Db& db) {
+                       const auto state = token_of(db, id);
+                       return !state || still_usable(*state, now);
+                   },
+                   [why = ready.why, done = std::move(done)](Result<bool> usable) mutable {
+                       if (usable && *usable) return done({});
+                       done(fail(FailureKind::unavailable, "{}", why));
+                   });
+           });
+}
+
+void Tokens::wake_for_idle() {
+    parts_.store.read([](Db& db) { return next_keep_alive(db); },
+                      [this, alive = alive_](Result<std::optional<Time>> next) {
+                          if (!*alive || !open_ || (next && !*next)) return;
+                          const auto now = parts_.clock.now();
+                          const auto wait = next ? ceil<std::chrono::milliseconds>(**next - now)
+                                                 : std::chrono::milliseconds{kIdleAgain};
+                          // No longer than that: the wall clock may be set.
+                          idle_.start(std::clamp<std::chrono::milliseconds>(wait, 1s, kIdleAgain));
+                      });
+}
+
+void Tokens::keep_alive() {
+    parts_.store.read(
+        [now = parts_.clock.now()](Db& db) { return due_tokens(db, now, kIdleAtOnce); },
+        [this, alive = alive_](Result<std::vector<ConnectionId>> due) {
+            if (!*alive || !open_) return;
+            if (!due || due->empty()) return wake_for_idle();
+            for (const ConnectionId id : *due)
+                ensure(id, kRenewNow, [this, id, alive](TokensReady ready) {
+                    if (!*alive) return;
+                    const Time now = parts_.clock.now();
+                    const Time until = now + (ready.end == End::fresh ? kKeepAlive : kIdleAgain);
+                    parts_.store.write(
+                        [id, now, until](Db& db) { put_off_keep_alive(db, id, now, until); },
+                        [this, alive](Result<void>) {
+                            if (*alive && open_) wake_for_idle();
+                        });
+                });
+        });
+}
+
+}  // namespace berth
