@@ -15,9 +15,11 @@
 #include "control/routes.h"
 #include "control/server.h"
 #include "daemon/api_impl.h"
+#include "daemon/job_flow.h"
 #include "daemon/lease_keeper.h"
 #include "daemon/log_sink.h"
 #include "daemon/loop_alarms.h"
+#include "daemon/programs.h"
 #include "daemon/recovery.h"
 #include "daemon/reload.h"
 #include "daemon/retention.h"
@@ -94,12 +96,26 @@ private:
         if (stopping_) return;
         server_.emplace(*loop_, clock_, std::move(control_), router_, server_options());
         runner_.connect();
+        store_own_programs();
         schedules_.open();
         retention_.open();
         leases_.open();
         book_.keep_history(config_.retention.slots);
         log_info("serving", {{"socket", config_.control_socket().string()}});
         service_.ready(state_);
+    }
+
+    void store_own_programs() {
+        upload_work_.run([this] {
+            Result<std::string> stored = fail(FailureKind::unavailable, "not stored yet");
+            try {
+                stored = store_programs(program_folders(), config_.releases_dir);
+            } catch (const std::exception& error) {  // the boundary of this work
+                stored = fail(FailureKind::unavailable,
+                              "the programs for jobs cannot be stored: {}", error.what());
+            }
+            loop_->post([this, stored] { jobs_.programs_stored(stored); });
+        });
     }
 
     // What `systemctl status` shows from now on.
@@ -173,8 +189,9 @@ private:
         engine_.open();
     }
 
-    void runner_went() {
+    void runner_went(const std::string& why) {
         engine_.close();
+        jobs_.runner_gone(why);
         flow_.runner_gone();
         say("serving; nothing can run until berth-runner is back");
     }
@@ -207,6 +224,7 @@ private:
         retention_.close();
         leases_.close();
         flow_.close();
+        jobs_.close();
         if (may_leave()) return end();
         say_stopping();
         if (draining) {
@@ -246,6 +264,7 @@ private:
         retention_.close();
         leases_.close();
         flow_.close();
+        jobs_.close();
         end();
     }
 
@@ -265,13 +284,16 @@ private:
         {
             [this](const ipc::RunnerHello&) { runner_came(); },
             [this](const std::vector<ipc::RunName>& runs) { flow_.live_runs(runs); },
-            [this](const std::string&) { runner_went(); },
+            [this](const std::string& why) { runner_went(why); },
             [this](const ipc::Started& message) { flow_.started(message); },
             [this](ipc::Output message) { flow_.output(std::move(message)); },
             [this](ipc::Connection message) { flow_.connection(std::move(message)); },
             [this](const ipc::Ended& message) { flow_.ended(message); },
+            [this](const std::vector<std::uint64_t>& jobs) { jobs_.live_jobs(jobs); },
+            [this](ipc::JobEnded message) { jobs_.ended(std::move(message)); },
         }};
     Keys keys_{*store_, runner_, clock_};
+    JobFlow jobs_{{*loop_, clock_, *store_, runner_}};
     RunFlow flow_{{*loop_,
                    clock_,
                    *store_,

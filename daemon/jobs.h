@@ -25,7 +25,7 @@ struct Job {
     ConnectionId connection;
     // NAME=value; never a secret.
     std::vector<std::string> env;
-    // From connection_secrets() (store/secrets.h), with the names they get.
+    // From connection_secrets() (store/connection_secrets.h), with the names they get.
     std::vector<ipc::RunSecret> secrets;
     std::vector<ipc::RunFile> files;  // `request.body`
     std::vector<ipc::JobSeal> seal;   // fields of its answer that come back sealed
@@ -44,16 +44,17 @@ struct JobAnswer {
 class Jobs {
 public:
     virtual ~Jobs() = default;
-    // Its secrets' use is in the audit before it starts. `unavailable` when there is no
-    // runner, no sandbox, or it was killed: ours; what the program itself makes of its
-    // partner's answer is in JobAnswer.
+    // It is on record before it starts; the use of its secrets connection_secrets() has
+    // audited. Waits while there are too many; `busy` when too many wait. `unavailable` when
+    // there is no runner, no sandbox, or it was killed: ours; what the program itself makes
+    // of its partner's answer is in JobAnswer.
     virtual void run(Job job, Done<JobAnswer> done) = 0;
     // The answer is on the disk; to be called after each run() that had one. Until then the
     // runner keeps it, also for a berthd after this one, which gets it by on_left().
     virtual void settled(std::uint64_t job) = 0;
     // Answers to jobs of a berthd before this one; by purpose.
-    virtual void on_left(std::string purpose,
-                         std::function<void(ConnectionId, JobAnswer)> take) = 0;
+    using Take = std::function<void(ConnectionId, JobAnswer)>;
+    virtual void on_left(std::string purpose, Take take) = 0;
 };
 
 }  // namespace berth

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/jobs.h"
+
 namespace berth {
 namespace {
 
@@ -47,6 +49,15 @@ struct Retention::Sweep : std::enable_shared_from_this<Sweep> {
             [](Sweep& self, std::int64_t forgotten) {
                 self.swept.keys += forgotten;
                 if (forgotten == kKeysOfSlice) return self.forget_keys();
+                self.forget_jobs();
+            });
+    }
+
+    void forget_jobs() {
+        write(
+            [before = cut.runs](Db& db) { return berth::forget_jobs(db, before, kKeysOfSlice); },
+            [](Sweep& self, std::int64_t forgotten) {
+                if (forgotten == kKeysOfSlice) return self.forget_jobs();
                 self.look_for_old();
             });
     }

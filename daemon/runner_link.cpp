@@ -148,8 +148,10 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
             });
             break;
         case live_runs:
-            good = with<ipc::LiveRuns>(
-                payload, [this](ipc::LiveRuns m) { events_.on_live_runs(std::move(m.runs)); });
+            good = with<ipc::LiveRuns>(payload, [this](ipc::LiveRuns m) {
+                events_.on_live_runs(std::move(m.runs));
+                events_.on_live_jobs(std::move(m.jobs));
+            });
             break;
         case keys_loaded:
             good = loading_ && with<ipc::KeysLoaded>(payload, [this](ipc::KeysLoaded message) {
@@ -183,6 +185,10 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
             good =
                 with<ipc::Ended>(payload, [this](ipc::Ended m) { events_.on_ended(std::move(m)); });
             break;
+        case job_ended:
+            good = with<ipc::JobEnded>(
+                payload, [this](ipc::JobEnded m) { events_.on_job_ended(std::move(m)); });
+            break;
         case load_keys:
         case new_data_key:
         case seal:
@@ -192,7 +198,6 @@ void RunnerLink::on_message(ipc::MessageType type, std::string_view payload) {
         case settled:
         case start_job:
         case job_settled:
-        case job_ended:
         case check_mac:
         case new_kek:
         case rewrap_keks:

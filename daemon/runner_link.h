@@ -34,6 +34,9 @@ public:
         std::function<void(ipc::Output)> on_output;
         std::function<void(ipc::Connection)> on_connection;
         std::function<void(ipc::Ended)> on_ended;
+        // With on_live_runs, right after it: the jobs it has.
+        std::function<void(std::vector<std::uint64_t>)> on_live_jobs;
+        std::function<void(ipc::JobEnded)> on_job_ended;
     };
     RunnerLink(Loop& loop, std::filesystem::path socket, Events events);
 
@@ -58,6 +61,8 @@ public:
     void adopt(std::vector<ipc::RunName> runs) { tell(ipc::Adopt{std::move(runs)}); }
     void stored(const ipc::Stored& stored) { tell(stored); }
     void settled(ipc::RunName run) { tell(ipc::Settled{run}); }
+    void start_job(const ipc::StartJob& start) { tell(start); }  // to be lost: see on_lost
+    void job_settled(std::uint64_t job) { tell(ipc::JobSettled{job}); }
     void anchor(ipc::Scope scope, std::uint64_t counter) { tell(ipc::Anchor{scope, counter}); }
 
     void pause();  // output waits in the runner, then in the scripts' pipes

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::chrono::seconds kPoolReportTime{1};
 
+constexpr const char* kEnding = "berth-runner is just ending; it is started again by itself";
 constexpr const char* kNoEgress = "berth-egress is not there; see whether it is running";
 
 ipc::Ended setup_failed(const RunKey& key, std::int64_t time_us, std::string why, int err) {
@@ -43,6 +44,7 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
       egress_{loop,
               clock,
               {[this](const ipc::Connection& connection) {
+                   if (Jobs::is_job(connection)) return jobs_.connection(connection);
                    save(connection);
                    say(connection);
                },
@@ -50,6 +52,11 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
                    if (!launcher_.expected()) say_hello();
                },
                [this] { events_.on_egress_gone(); }}},
+      jobs_{{loop, clock, keys_, launcher_, egress_},
+            {[this](const ipc::JobEnded& ended) {
+                 if (daemon_) daemon_->send(ended);
+             },
+             [this] { leave_if_settled(); }}},
       store_{std::move(store)},
       tell_pool_{loop,
                  [this] {
@@ -69,7 +76,10 @@ void Runner::serve_daemon(Fd connected) {
     ipc::LiveRuns live;
     for (const RunKey& key : offered_)
         live.runs.push_back({key.run_id, key.attempt});
+    live.jobs = jobs_.all();
     daemon_->send(live);
+    for (const auto& [id, ended] : jobs_.ended())
+        daemon_->send(ended);
     if (!launcher_.expected()) say_hello();
 }
 
@@ -110,6 +120,7 @@ void Runner::daemon_gone(const std::string& why) {
     log_info("berthd is gone, live runs go on", {{"why", why}, {"runs", runs_.size()}});
     offered_.clear();
     daemon_.reset();
+    leave_if_settled();
     events_.on_daemon_gone();
 }
 
@@ -117,6 +128,7 @@ void Runner::daemon_gone(const std::string& why) {
 // a signal.
 void Runner::kill_all() {
     runs_.clear();
+    jobs_.kill_all();
     egress_.forget_all();
     held_back_ = false;
     outbox_ = {};
@@ -179,7 +191,14 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                     drop({message.run.run_id, message.run.attempt});
                 });
             case ipc::MessageType::start_job:
+                return take<ipc::StartJob>(payload, [this](ipc::StartJob message) {
+                    if (leaving_) return jobs_.refuse(message.job, kEnding);
+                    jobs_.start(std::move(message));
+                });
             case ipc::MessageType::job_settled:
+                return take<ipc::JobSettled>(payload, [this](const ipc::JobSettled& message) {
+                    jobs_.settled(message.job);
+                });
             case ipc::MessageType::job_ended:
             case ipc::MessageType::mac_checked:
             case ipc::MessageType::new_kek:

@@ -18,6 +18,7 @@
 #include "base/secret.h"
 #include "sandbox/ipc/channel.h"
 #include "sandbox/runner/egress_client.h"
+#include "sandbox/runner/jobs.h"
 #include "sandbox/runner/keys.h"
 #include "sandbox/runner/launcher_client.h"
 #include "sandbox/runner/live_run.h"
@@ -93,6 +94,7 @@ private:
     Events events_;
     LauncherClient launcher_;
     EgressClient egress_;
+    Jobs jobs_;
     const DescriptorStore store_;
     std::map<RunKey, std::shared_ptr<SavedRun>> saved_;  // until they are settled
     // Of an earlier runner: they wait for berthd's word and for the keys.
@@ -112,6 +114,7 @@ private:
     Timer tell_pool_;
     std::function<void()> leaving_;
     SteadyTime leave_by_{};
+    SteadyTime jobs_leave_by_{};
     Timer leave_;
 };
 

@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 
 // For runs that are being set up when this process is to end: that takes milliseconds.
 constexpr auto kLeaveTime = 2s;
+// For jobs to end and berthd to have it on its disk: less than a service manager waits.
+constexpr auto kJobsLeaveTime = 20s;
 // Of messages that a memfd may hold beyond those that berthd does not have yet.
 constexpr std::uint64_t kConfirmedBytes = limits::MiB / 4;
 constexpr std::uint32_t kTurnsOfARunner = 64;  // more than berth-egress comes back to one
@@ -31,7 +33,7 @@ void Runner::leave(std::function<void()> done) {
     }
     leaving_ = std::move(done);
     leave_by_ = clock_.steady() + kLeaveTime;
-    leave_.start(kLeaveTime);
+    jobs_leave_by_ = clock_.steady() + kJobsLeaveTime;
     leave_if_settled();
 }
 
@@ -44,13 +46,18 @@ bool Runner::all_run() const {
 
 // On a turn of its own, since a run may be calling us.
 void Runner::leave_if_settled() {
-    if (leaving_ && all_run()) leave_.start(0s);
+    if (leaving_) leave_.start(0s);
 }
 
 void Runner::leave_in_time() {
-    const auto rest = leave_by_ - clock_.steady();
-    if (!all_run() && rest > 0s)
+    const auto now = clock_.steady();
+    const bool runs_wait = !all_run() && now < leave_by_;
+    // Without a berthd nobody would ever say that they are settled.
+    const bool jobs_wait = daemon_ && !jobs_.none() && now < jobs_leave_by_;
+    if (runs_wait || jobs_wait) {
+        const auto rest = (runs_wait ? leave_by_ : jobs_leave_by_) - now;
         return leave_.start(std::chrono::ceil<std::chrono::milliseconds>(rest));
+    }
     log_info("live runs are left to the next berth-runner", {{"runs", runs_.size()}});
     leave_now();
     std::exchange(leaving_, {})();

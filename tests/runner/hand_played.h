@@ -40,6 +40,7 @@ struct Heard {
     std::vector<ipc::Pool> pools;
     std::vector<ipc::LiveRuns> live_runs;
     std::map<std::int64_t, ipc::Ended> ended;  // by run
+    std::vector<ipc::JobEnded> jobs;
     std::string closed;                        // why, when the runner has gone
 
     void take(ipc::MessageType type, std::string_view payload) {
@@ -54,6 +55,7 @@ struct Heard {
             case MessageType::connection: return add(connections, payload);
             case MessageType::pool: return add(pools, payload);
             case MessageType::live_runs: return add(live_runs, payload);
+            case MessageType::job_ended: return add(jobs, payload);
             case MessageType::ended: {
                 const auto message = ipc::decode<ipc::Ended>(payload).value();
                 INFO("run " << message.run_id << ": " << message.text);
@@ -70,7 +72,6 @@ struct Heard {
             case MessageType::settled:
             case MessageType::cancel:
             case MessageType::start_job:
-            case MessageType::job_ended:  // jobs have tests of their own
             case MessageType::job_settled:
             case MessageType::check_mac:
             case MessageType::new_kek:

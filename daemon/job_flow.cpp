@@ -1,0 +1,254 @@
+#include "daemon/job_flow.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "model/limits.h"
+
+namespace berth {
+namespace {
+
+const char* program_of(JobProgram program) {
+    return program == JobProgram::oauth ? "berth-oauth" : "berth-call";
+}
+
+bool answered(const ipc::JobEnded& message) {
+    return message.kind == ipc::EndKind::exited && message.number == 0 && message.text.empty();
+}
+
+// Why there is no answer, in words for people.
+std::string why_not(const ipc::JobEnded& message) {
+    using ipc::EndKind;
+    switch (message.kind) {
+        case EndKind::exited:
+            return message.text.empty() ? fmt::format("it ended with exit code {}", message.number)
+                                        : message.text;
+        case EndKind::signalled: return fmt::format("it was ended by signal {}", message.number);
+        case EndKind::timed_out: return fmt::format("it had not ended after {} s", message.number);
+        case EndKind::out_of_memory:
+            return fmt::format("it needed more than {} MiB", message.number >> 20);
+        case EndKind::cancelled: return "it was cancelled";
+        case EndKind::setup_failed: return "it could not be started: " + message.text;
+        case EndKind::lost: return "it was lost: " + message.text;
+        case EndKind::state_too_large: return "its answer could not be read";
+    }
+    return "it ended in a way that this berthd does not know";
+}
+
+JobEnd end_of(const ipc::JobEnded& message) {
+    JobEnd end;
+    end.state = answered(message) ? JobState::succeeded : JobState::failed;
+    if (!answered(message)) end.reason = why_not(message);
+    end.user_us = message.user_us;
+    end.system_us = message.system_us;
+    end.log = message.log;
+    for (const ipc::Connection& c : message.connections)
+        end.connections.push_back({{},
+                                   c.attempt,
+                                   time_from_micros(c.time_us),
+                                   c.name,
+                                   c.address,
+                                   static_cast<std::uint16_t>(c.port),
+                                   c.sent_bytes,
+                                   c.received_bytes,
+                                   c.refused});
+    return end;
+}
+
+JobAnswer answer_of(ipc::JobEnded message) {
+    JobAnswer answer;
+    answer.job = message.job;
+    for (auto& field : message.answer)
+        answer.plain.emplace(std::move(field.name), std::move(field.value));
+    for (auto& field : message.sealed)
+        answer.sealed.emplace(std::move(field.name), std::move(field.value));
+    answer.log = std::move(message.log);
+    return answer;
+}
+
+ipc::StartJob start_of(JobId id, Job& job, const std::string& release) {
+    ipc::StartJob start;
+    start.job = static_cast<std::uint64_t>(id.value);
+    start.program = program_of(job.program);
+    start.release = release;
+    start.env = std::move(job.env);
+    start.secrets = std::move(job.secrets);
+    start.files = std::move(job.files);
+    start.seal = std::move(job.seal);
+    start.egress_names = std::move(job.egress_names);
+    start.memory_bytes = limits::kJobMemoryBytes;
+    start.wall_time_s = std::clamp(job.wall_time, std::chrono::seconds{1},
+                                   std::chrono::seconds{limits::kJobWallTime})
+                            .count();
+    return start;
+}
+
+}  // namespace
+
+// ---- beginning
+
+void JobFlow::run(Job job, Done<JobAnswer> done) {
+    auto flight = std::make_shared<Flight>(Flight{std::move(job), std::move(done)});
+    if (waiting_.size() >= limits::kWaitingJobs)
+        return parts_.loop.later([flight, running = in_flight_, waiting = waiting_.size()] {
+            flight->done(fail(FailureKind::busy,
+                              "{} programs with the secrets of connections run and {} wait; try "
+                              "again in a moment",
+                              running, waiting));
+        });
+    waiting_.push_back(std::move(flight));
+    parts_.loop.later([this, alive = alive_] {
+        if (*alive) next();
+    });
+}
+
+// What refuses every job; with nothing, one may begin or has to wait.
+std::optional<Failure> JobFlow::refusal() const {
+    if (closed_) return Failure{FailureKind::unavailable, "berthd is just ending", {}};
+    if (programs_ && !*programs_) return programs_->error();
+    if (!parts_.runner.ready())
+        return Failure{FailureKind::unavailable,
+                       "berth-runner is not ready to start programs; see 'berth doctor'",
+                       {}};
+    return {};
+}
+
+bool JobFlow::has_room(ConnectionId connection) const {
+    if (in_flight_ >= limits::kJobs) return false;
+    const auto of = of_connection_.find(connection);
+    return of == of_connection_.end() || of->second < limits::kJobsOfConnection;
+}
+
+void JobFlow::next() {
+    if (auto why = refusal()) {
+        for (const FlightPtr& flight : std::exchange(waiting_, {}))
+            flight->done(tl::unexpected<Failure>{*why});
+        return;
+    }
+    if (!programs_) return;
+    for (auto at = waiting_.begin(); at != waiting_.end();) {
+        if (!has_room((*at)->job.connection)) {
+            ++at;
+            continue;
+        }
+        auto flight = std::move(*at);
+        at = waiting_.erase(at);
+        begin(std::move(flight));
+    }
+}
+
+void JobFlow::begin(FlightPtr flight) {
+    ++in_flight_;
+    ++of_connection_[flight->job.connection];
+    parts_.store.write(
+        [by = By{flight->job.actor, parts_.clock.now()},
+         job = NewJob{flight->job.connection, program_of(flight->job.program),
+                      flight->job.purpose}](Db& db) { return begin_job(db, by, job); },
+        [this, flight, alive = alive_](Result<JobId> id) {
+            if (*alive) begun(flight, std::move(id));
+        });
+}
+
+void JobFlow::begun(const FlightPtr& flight, Result<JobId> id) {
+    if (!id) return over(flight, pass_on(id));
+    const auto number = static_cast<std::uint64_t>(id->value);
+    live_.emplace(number, flight);
+    if (auto why = refusal()) {  // it has come since
+        ipc::JobEnded never;
+        never.job = number;
+        never.kind = ipc::EndKind::setup_failed;
+        never.text = why->message;
+        return ended(std::move(never));
+    }
+    parts_.runner.start_job(start_of(*id, flight->job, **programs_));
+}
+
+void JobFlow::programs_stored(Result<std::string> release) {
+    if (!release)
+        log_error("berth-oauth and berth-call cannot be run",
+                  {{"reason", release.error().message}});
+    programs_ = std::move(release);
+    next();
+}
+
+// ---- ending
+
+void JobFlow::ended(ipc::JobEnded message) {
+    const JobId id{static_cast<std::int64_t>(message.job)};
+    auto end = end_of(message);
+    parts_.store.finish(
+        [id, end = std::move(end), now = parts_.clock.now()](Db& db) {
+            return end_job(db, id, end, now);
+        },
+        [this, message = std::move(message), alive = alive_](Result<JobView> job) mutable {
+            if (*alive) on_record(message, std::move(job));
+        });
+}
+
+// When the store did not take it the runner keeps it, for the next berthd.
+void JobFlow::on_record(const ipc::JobEnded& message, Result<JobView> job) {
+    const auto found = live_.extract(message.job);
+    const bool unknown = !job && job.error().kind == FailureKind::not_found;
+    const bool has_answer = job && answered(message);
+    if (unknown || (job && !has_answer)) settled(message.job);
+    if (found) {
+        const FlightPtr flight = found.mapped();
+        if (!job) return over(flight, pass_on(job));
+        if (has_answer) return over(flight, answer_of(message));
+        return over(flight,
+                    fail(FailureKind::unavailable, "job {} ({} {}) has no answer: {}", message.job,
+                         program_of(flight->job.program), flight->job.purpose, why_not(message)));
+    }
+    if (!has_answer) return;
+    const auto take = takes_.find(job->purpose);
+    if (take == takes_.end()) return settled(message.job);
+    take->second(job->connection_id, answer_of(message));
+}
+
+void JobFlow::over(const FlightPtr& flight, Result<JobAnswer> answer) {
+    --in_flight_;
+    const auto of = of_connection_.find(flight->job.connection);
+    if (--of->second == 0) of_connection_.erase(of);
+    flight->done(std::move(answer));
+    next();
+}
+
+void JobFlow::settled(std::uint64_t job) { parts_.runner.job_settled(job); }
+
+void JobFlow::on_left(std::string purpose, Take take) {
+    takes_.insert_or_assign(std::move(purpose), std::move(take));
+}
+
+// ---- the runner comes and goes
+
+void JobFlow::live_jobs(const std::vector<std::uint64_t>& jobs) {
+    std::vector<JobId> live;
+    for (const std::uint64_t job : jobs)
+        live.push_back({static_cast<std::int64_t>(job)});
+    parts_.store.finish(
+        [live, now = parts_.clock.now()](Db& db) {
+            return lose_jobs(db, live, "berth-runner ended before it had told how the job ended",
+                             now);
+        },
+        [](const Result<std::int64_t>& lost) {
+            if (lost && *lost > 0) log_warning("jobs were lost", {{"jobs", *lost}});
+        });
+}
+
+// Their secrets and what they answered were in its memory only. Should it be there still,
+// it tells of them when it is connected again.
+void JobFlow::runner_gone(const std::string& why) {
+    for (const auto& [id, flight] : std::exchange(live_, {}))
+        over(flight, fail(FailureKind::unavailable,
+                          "job {} ({} {}) was lost with the connection to berth-runner: {}", id,
+                          program_of(flight->job.program), flight->job.purpose, why));
+    next();
+}
+
+void JobFlow::close() {
+    closed_ = true;
+    next();
+}
+
+}  // namespace berth

@@ -1,0 +1,80 @@
+// Sees each job from its record to its answer: a row before it starts, the runner's word
+// after it has ended, the row's end before anybody hears of the answer. At most so many at
+// once; the others wait for their turn, in order, as far as their connection has room.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/jobs.h"
+#include "daemon/runner_link.h"
+#include "model/jobs.h"
+#include "store/jobs.h"
+#include "store/store.h"
+
+namespace berth {
+
+// Thread: loop.
+class JobFlow final : public Jobs {
+public:
+    struct Parts {
+        Loop& loop;
+        const Clock& clock;
+        Store& store;
+        RunnerLink& runner;
+    };
+    explicit JobFlow(Parts parts) : parts_{parts} {}
+    JobFlow(const JobFlow&) = delete;
+    JobFlow& operator=(const JobFlow&) = delete;
+    ~JobFlow() override { *alive_ = false; }
+
+    void run(Job job, Done<JobAnswer> done) override;
+    void settled(std::uint64_t job) override;
+    void on_left(std::string purpose, Take take) override;
+
+    // The release that has the programs, or why there is none. Jobs wait for it.
+    void programs_stored(Result<std::string> release);
+
+    // What the runner says. Those on record that it does not have are lost.
+    void live_jobs(const std::vector<std::uint64_t>& jobs);
+    void ended(ipc::JobEnded message);
+    void runner_gone(const std::string& why);
+
+    // Nothing more is begun; what is live is left to the next berthd.
+    void close();
+
+    std::size_t in_flight() const { return in_flight_; }
+    std::size_t waiting() const { return waiting_.size(); }
+
+private:
+    struct Flight {
+        Job job;
+        Done<JobAnswer> done;
+    };
+    using FlightPtr = std::shared_ptr<Flight>;
+
+    std::optional<Failure> refusal() const;
+    bool has_room(ConnectionId connection) const;
+    void next();
+    void begin(FlightPtr flight);
+    void begun(const FlightPtr& flight, Result<JobId> id);
+    void on_record(const ipc::JobEnded& message, Result<JobView> job);
+    void over(const FlightPtr& flight, Result<JobAnswer> answer);
+
+    Parts parts_;
+    std::optional<Result<std::string>> programs_;
+    std::deque<FlightPtr> waiting_;
+    std::size_t in_flight_ = 0;
+    std::map<ConnectionId, std::size_t> of_connection_;
+    std::map<std::uint64_t, FlightPtr> live_;  // told to the runner
+    std::map<std::string, Take, std::less<>> takes_;
+    bool closed_ = false;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace berth
