@@ -1,0 +1,207 @@
+#include "daemon/call_order.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "connectors/call_rules.h"
+#include "model/limits.h"
+
+namespace berth {
+namespace {
+
+ipc::Scope to_ipc_scope(const KeyScope& scope) {
+    return {
+        scope.kind == KeyScope::Kind::tenant ? ipc::ScopeKind::tenant : ipc::ScopeKind::integration,
+        scope.id};
+}
+
+// `{shop}` in an address is letters, digits and '-._~', so that it stays the part that it
+// is; where it stands for all of it, as in `{base_url}`, it may be an address.
+Result<std::string> fill_address(std::string_view text, const ConnectionMaterial& material) {
+    std::string filled;
+    while (!text.empty()) {
+        const auto open = text.find('{');
+        filled += text.substr(0, open);
+        if (open == std::string_view::npos) break;
+        const auto close = text.find('}', open);
+        if (close == std::string_view::npos)
+            return fail(FailureKind::invalid, "the kind has a '{{' without its '}}'");
+        const std::string name{text.substr(open + 1, close - open - 1)};
+        std::string_view value = material.find_readable(name);
+        if (value.empty())
+            return fail_at(FailureKind::unprocessable, name,
+                           "the connection has no '{}' yet; set it first", name);
+        text.remove_prefix(close + 1);
+        const bool is_address = value.starts_with("https://") || value.starts_with("http://");
+        const bool stands_alone = filled.empty() && (text.empty() || text.front() == '/');
+        if (is_address && stands_alone) {
+            while (value.ends_with('/'))
+                value.remove_suffix(1);
+        } else if (percent_encoded_part(value) != value) {
+            return fail_at(FailureKind::unprocessable, name,
+                           "'{}' may have letters, digits and '-._~' only, since it becomes part "
+                           "of an address",
+                           name);
+        }
+        filled += value;
+    }
+    return filled;
+}
+
+// Of a pattern like `*.{shop}.example.com`, or of a whole address in a field.
+Result<std::string> fill_host(std::string_view pattern, const ConnectionMaterial& material) {
+    auto filled = fill_address(pattern, material);
+    if (!filled) return filled;
+    if (filled->find("://") == std::string::npos) return to_lower_ascii(*filled);
+    auto target = parse_target(*filled);
+    if (!target) return pass_on(target);
+    return target->host;
+}
+
+// A path is one below the kind's own address.
+Result<std::string> whole_address(const ConnectorKind& kind, const ConnectionMaterial& material,
+                                  const std::string& target) {
+    if (!target.starts_with("/")) return target;
+    if (kind.base_url.empty())
+        return fail_at(FailureKind::invalid, "body.target_url",
+                       "'target_url' must be a whole address: the kind '{}' has none of its own",
+                       kind.name);
+    auto base = fill_address(kind.base_url, material);
+    if (!base) return base;
+    while (base->ends_with('/'))
+        base->pop_back();
+    return *base + target;
+}
+
+std::vector<std::string> hosts_of_call(const ConnectorKind& kind,
+                                       const ConnectionMaterial& material,
+                                       std::span<const std::string> named) {
+    std::vector<std::string> hosts;
+    for (const std::string& pattern : kind.hosts)
+        if (auto host = fill_host(pattern, material)) hosts.push_back(std::move(*host));
+    for (const std::string& one : named)
+        hosts.push_back(one.substr(0, one.rfind(':')));
+    return hosts;
+}
+
+// Of those by name only this port: an administrator opened no more.
+Result<void> check_named(const Target& target, std::size_t of_kind,
+                         std::span<const std::string> hosts, std::span<const std::string> named) {
+    const auto matches = [&](const std::string& host) { return host_matches(host, target.host); };
+    if (std::ranges::any_of(hosts.first(of_kind), matches)) return {};
+    const auto name = fmt::format("{}:{}", target.host, target.port);
+    if (std::ranges::find(named, name) != named.end()) return {};
+    return fail(FailureKind::denied, "'{}' is not one of the connector's hosts", target.host);
+}
+
+}  // namespace
+
+std::vector<std::string> fields_of_auth(const RequestAuth& auth) {
+    std::vector<std::string> names;
+    for (std::string_view text : {std::string_view{auth.value}, std::string_view{auth.user},
+                                  std::string_view{auth.password}})
+        for (auto open = text.find('{'); open != text.npos; open = text.find('{')) {
+            const auto close = text.find('}', open);
+            if (close == text.npos) break;
+            std::string name{text.substr(open + 1, close - open - 1)};
+            if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+            text.remove_prefix(close + 1);
+        }
+    return names;
+}
+
+std::vector<std::string> named_hosts(std::span<const std::string> egress_allow) {
+    std::vector<std::string> named;
+    for (const std::string& entry : egress_allow)
+        if (parse_target("http://" + entry) && entry.find(':') != entry.npos &&
+            entry.find('/') == entry.npos)
+            named.push_back(to_lower_ascii(entry));
+    return named;
+}
+
+Result<CallRequest> make_call(const ConnectorKind& kind, const ConnectionMaterial& material,
+                              const CallInput& input, std::span<const std::string> named) {
+    CallRequest request;
+    if (!is_method(input.method))
+        return fail_at(FailureKind::invalid, "body.method",
+                       "'{}' is no method of a call; there are GET, HEAD, POST, PUT, PATCH, DELETE",
+                       printable(input.method, 40));
+    request.method = input.method;
+    auto address = whole_address(kind, material, input.target);
+    if (!address) return pass_on(address);
+    request.url = std::move(*address);
+    for (const auto& [name, value] : input.query)
+        request.url = with_query(std::move(request.url), name, value);
+    const auto target = parse_target(request.url);
+    if (!target) return tl::unexpected<Failure>{target.error()};
+    request.hosts = hosts_of_call(kind, material, named);
+    request.plain_http.assign(named.begin(), named.end());
+    const auto of_kind = request.hosts.size() - named.size();
+    if (auto may = check_named(*target, of_kind, request.hosts, named); !may) return pass_on(may);
+    if (auto may = may_reach(*target, request.hosts, request.plain_http); !may) return pass_on(may);
+
+    bool has_type = false;
+    for (const auto& [name, value] : input.headers) {
+        if (auto good = check_header(name, value); !good) return pass_on(good);
+        has_type = has_type || to_lower_ascii(name) == "content-type";
+    }
+    request.headers = input.headers;
+    if (input.body) {
+        request.body = *input.body;
+        request.has_body = true;
+        if (!has_type) request.headers.emplace_back("Content-Type", input.type);
+    }
+    request.auth = kind.request;
+    for (const std::string& name : fields_of_auth(kind.request)) {
+        if (material.find_secret(name) != nullptr)
+            request.secrets.push_back(name);
+        else if (const auto value = material.find_readable(name); !value.empty())
+            request.fields[name] = value;
+        else
+            return fail_at(FailureKind::unprocessable, name,
+                           "the connection has no '{}'; connect it again with it", name);
+    }
+    request.time = limits::kCallTime - std::chrono::seconds{3};
+    return request;
+}
+
+Job make_call_job(const ConnectionMaterial& material, const CallRequest& request,
+                  std::string actor) {
+    Job job;
+    job.program = JobProgram::call;
+    job.purpose = "call";
+    job.actor = std::move(actor);
+    job.connection = material.connection.id;
+    for (const std::string& name : request.secrets) {
+        const ConnectionSecret& secret = *material.find_secret(name);
+        const DataKeyRow& key = material.key_of(secret);
+        job.secrets.push_back({{std::string{kCallSecretPrefix} + name},
+                               {to_ipc_scope(secret.scope), secret.connector_id.value,
+                                secret.sealed_as, secret.version},
+                               {key.id, key.envelope},
+                               secret.envelope});
+    }
+    job.files.push_back({kCallRequestFile, to_text(request)});
+    job.egress_names = request.hosts;
+    job.wall_time = limits::kCallTime;
+    return job;
+}
+
+CallOutput output_of(const CallAnswer& answer) {
+    CallOutput output;
+    output.status = answer.status;
+    output.type = answer.type;
+    output.body = answer.body;
+    switch (answer.fault) {
+        case CallFault::none: break;
+        case CallFault::refused: output.status = 400; break;
+        case CallFault::unreachable:
+        case CallFault::too_large: output.status = 502; break;
+        case CallFault::timed_out: output.status = 504; break;
+    }
+    if (answer.fault != CallFault::none)
+        output.fault = answer.reason.empty() ? "the partner did not answer" : answer.reason;
+    return output;
+}
+
+}  // namespace berth

@@ -1,0 +1,343 @@
+// A thousand secrets through everything that takes, uses or could show one; then every file,
+// every answer and the memory of berthd are searched for them, in all the forms that masking
+// knows. None may be found, and one that is planted must be.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "tests/calls/partner.h"
+#include "tests/support/daemon_fixture.h"
+#include "tests/support/needs_sandbox.h"
+#include "tests/support/seed.h"
+#include "vault/mask_automaton.h"
+#include "vault/mask_forms.h"
+
+using namespace berth::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kTenants = 16;
+constexpr std::size_t kFields = 50;  // of a connection without a kind
+constexpr std::size_t kSecrets = 1'000;
+
+// Finds any form of any secret in what is read piece by piece.
+class Finder {
+public:
+    explicit Finder(const std::vector<std::string>& secrets) {
+        std::vector<std::string> forms;
+        for (const std::string& secret : secrets) {
+            const std::string_view one{secret};
+            auto made = berth::vault::mask_forms({&one, 1});
+            REQUIRE(made.complete);
+            forms.insert(forms.end(), made.forms.begin(), made.forms.end());
+        }
+        std::ranges::sort(forms);
+        forms.erase(std::unique(forms.begin(), forms.end()), forms.end());
+        forms_ = forms.size();
+        automaton_ = std::make_unique<berth::vault::MaskAutomaton>(forms);
+    }
+    std::size_t forms() const { return forms_; }
+
+    void begin() { state_ = 0; }
+    // Where the first hit is, or nothing.
+    std::size_t read(std::string_view bytes) {
+        std::size_t hits = 0;
+        state_ = automaton_->scan(state_, bytes, [&](std::size_t, std::size_t) { ++hits; });
+        read_ += bytes.size();
+        return hits;
+    }
+    std::size_t in(std::string_view bytes) {
+        begin();
+        return read(bytes);
+    }
+    std::uint64_t total() const { return read_; }
+
+private:
+    std::unique_ptr<berth::vault::MaskAutomaton> automaton_;
+    berth::vault::MaskAutomaton::State state_ = 0;
+    std::size_t forms_ = 0;
+    std::uint64_t read_ = 0;
+};
+
+struct Scan {
+    std::size_t things = 0;
+    std::size_t hits = 0;
+    std::uint64_t bytes = 0;
+    std::string where;
+};
+
+Scan scan_files(Finder& finder, const fs::path& folder) {
+    Scan scan;
+    const auto before = finder.total();
+    for (const auto& entry : fs::recursive_directory_iterator{folder}) {
+        std::error_code gone;
+        if (!entry.is_regular_file(gone)) continue;
+        std::ifstream file{entry.path(), std::ios::binary};
+        std::stringstream all;
+        all << file.rdbuf();
+        ++scan.things;
+        if (const auto hits = finder.in(all.str()); hits > 0) {
+            scan.hits += hits;
+            scan.where += fmt::format("{}: {}\n", entry.path().string(), hits);
+        }
+    }
+    scan.bytes = finder.total() - before;
+    return scan;
+}
+
+// All that a process can read of itself.
+Scan scan_memory(Finder& finder, pid_t pid) {
+    constexpr std::uint64_t kShadow = std::uint64_t{64} << 30;  // AddressSanitizer's own
+    Scan scan;
+    const auto before = finder.total();
+    const berth::Fd memory{::open(fmt::format("/proc/{}/mem", pid).c_str(), O_RDONLY | O_CLOEXEC)};
+    REQUIRE(memory);
+    std::ifstream maps{fmt::format("/proc/{}/smaps", pid)};
+    std::uint64_t begin = 0, end = 0;
+    std::string name;
+    std::string part(1 << 20, '\0');
+    for (std::string line; std::getline(maps, line);) {
+        const auto dash = line.find('-');
+        std::istringstream words{line};
+        std::string first;
+        words >> first;
+        if (!first.ends_with(":") && dash != std::string::npos) {
+            begin = std::stoull(first.substr(0, dash), nullptr, 16);
+            end = std::stoull(first.substr(first.find('-') + 1), nullptr, 16);
+            name = line;
+        }
+        std::uint64_t resident = 0;
+        if (first != "Rss:" || !(words >> resident) || resident == 0 || end - begin > kShadow)
+            continue;
+        ++scan.things;
+        finder.begin();
+        for (std::uint64_t at = begin; at < end; at += part.size()) {
+            const auto wanted = std::min<std::uint64_t>(part.size(), end - at);
+            const auto got = ::pread(memory.get(), part.data(), wanted, static_cast<off_t>(at));
+            if (got <= 0) break;
+            if (const auto hits = finder.read({part.data(), static_cast<std::size_t>(got)})) {
+                scan.hits += hits;
+                scan.where += fmt::format("{} near {:x}: {}\n", name, at, hits);
+            }
+        }
+    }
+    scan.bytes = finder.total() - before;
+    return scan;
+}
+
+// Unlike anything else of this machine, with letters that the forms write differently.
+std::vector<std::string> make_secrets() {
+    auto random = seeded_random("canaries");
+    std::vector<std::string> secrets;
+    for (std::size_t i = 0; i < kSecrets; ++i)
+        secrets.push_back("cnry-" + random_text(random, 20, "0123456789abcdefghijklmnop") +
+                          random_text(random, 4, "\"&</=+ ") + "x");
+    return secrets;
+}
+
+class World {
+public:
+    explicit World(const std::vector<std::string>& secrets) : secrets_{secrets} {
+        must("POST", "/v2/connectors", {{"name", "plain"}});
+        must("POST", "/v2/connectors", {{"name", "echo"}, {"kind", "api-key"}});
+        must("POST", "/v2/connectors", {{"name", "basic"}, {"kind", "basic"}});
+        must("POST", "/v2/connectors", {{"name", "shared"}});
+        made_ = daemon.install(
+            "canary",
+            {{"PANDIUM.yaml",
+              manifest("env | grep '^PAN_SEC'; env >&2; env | grep ^PAN_SEC | base64; env | "
+                       "grep ^PAN_SEC | od -An -tx1 | tr -d ' \\n'; "
+                       "echo \"state $PAN_SEC_ECHO_API_KEY\"")}},
+            {{"connectors",
+              {{{"name", "plain"}},
+               {{"name", "echo"}},
+               {{"name", "basic"}},
+               {{"name", "shared"}, {"isGlobal", true}}}}});
+    }
+
+    std::string next() { return secrets_.at(used_++); }
+    std::size_t used() const { return used_; }
+
+    // Every answer is kept.
+    ClientResponse ask(const std::string& method, const std::string& target,
+                       const json& body = nullptr) {
+        auto response = daemon.request(method, target, body);
+        answers.push_back(response.body);
+        for (const auto& [name, value] : response.headers)
+            answers.push_back(name + ": " + value);
+        return response;
+    }
+    json must(const std::string& method, const std::string& target, const json& body = nullptr) {
+        const auto response = ask(method, target, body);
+        INFO(method << " " << target << ": " << response.status << " " << response.body);
+        REQUIRE(response.status / 100 == 2);
+        return json::parse(response.body);
+    }
+
+    void connect() {
+        json shared = json::object();
+        for (int i = 0; i < 40; ++i)
+            shared["field" + std::to_string(i)] = next();
+        must("PUT",
+             fmt::format("/v2/integrations/{}/connectors/shared/connection", made_.integration),
+             {{"secrets", shared}});
+        for (std::size_t i = 0; i < kTenants; ++i) {
+            const json tenant = must(
+                "POST", "/v2/tenants",
+                {{"name", "tenant" + std::to_string(i)}, {"integration_id", made_.integration}});
+            const auto id = tenant["id"].get<std::int64_t>();
+            must("PATCH", fmt::format("/v2/tenants/{}", id), {{"paused", false}});
+            tenants.push_back(id);
+            json fields = json::object();
+            for (std::size_t f = 0; f < kFields; ++f)
+                fields["field" + std::to_string(f)] = next();
+            must("PUT", of(id, "plain") + "connection", {{"secrets", fields}});
+            must("PUT", of(id, "echo") + "connection", {{"secrets", {{"api_key", next()}}}});
+            must("PUT", of(id, "basic") + "connection",
+                 {{"secrets", {{"user", "alice"}, {"password", next()}}}});
+            // Again: the one before is replaced.
+            must("PUT", of(id, "echo") + "connection", {{"secrets", {{"api_key", next()}}}});
+        }
+    }
+    void run_all() {
+        for (const auto tenant : tenants) {
+            const json run = daemon.run(tenant);
+            answers.push_back(run.dump());
+            CHECK(run["state"] == "succeeded");
+            answers.push_back(daemon.run_log(run["id"]));
+            CHECK(answers.back().find("***") != std::string::npos);  // it did print them
+        }
+    }
+    void call_all() {
+        const std::string at = partner.at("127.0.0.1");
+        for (const auto tenant : tenants) {
+            for (const char* connector : {"echo", "basic"}) {
+                const auto answer =
+                    ask("POST", of(tenant, connector) + "call", {{"target_url", at + "/echo"}});
+                INFO(answer.body);
+                CHECK(answer.status == 200);
+                CHECK(answer.body.find("***") != std::string::npos);  // it did echo it
+            }
+            ask("POST", of(tenant, "echo") + "call", {{"target_url", at + "/status?status=500"}});
+            ask("POST", of(tenant, "echo") + "soap",
+                {{"target_url", at + "/go?status=302&to=https://example.com/"}, {"data", "<a/>"}});
+        }
+    }
+    // Whatever is left of the thousand comes in requests that are wrong.
+    void ask_wrongly() {
+        while (used_ < secrets_.size()) {
+            const std::string secret = next();
+            const auto tenant = tenants[used_ % tenants.size()];
+            const auto path = of(tenant, "plain") + "connection";
+            ClientResponse answer;
+            switch (used_ % 6) {
+                case 0: answer = ask("PUT", path, {{"secrets", secret}}); break;
+                case 1: answer = ask("PUT", path, {{"secrets", {{"Wrong Name", secret}}}}); break;
+                case 2: answer = ask("PUT", path, {{"secrets", {{"a", {secret}}}}}); break;
+                case 3:
+                    answer = ask("PUT", path, {{"secrets", {{"a", secret}}}, {"more", 1}});
+                    break;
+                case 4:
+                    answer = ask("PUT", of(424242, "plain") + "connection",
+                                 {{"secrets", {{"a", secret}}}});
+                    break;
+                default:
+                    answer = ask("PUT", of(tenant, "absent") + "connection",
+                                 {{"secrets", {{"a", secret}}}});
+            }
+            INFO(answer.body);
+            CHECK(answer.status / 100 == 4);
+        }
+    }
+    void read_all() {
+        for (const char* target :
+             {"/v2/integrations", "/v2/connectors", "/v2/tenants", "/v2/runs", "/v2/jobs",
+              "/v2/audit?limit=500", "/v2/doctor", "/v2/schedules", "/metrics", "/v2/ready"})
+            ask("GET", target);
+        for (const auto tenant : tenants) {
+            ask("GET", fmt::format("/v2/tenants/{}", tenant));
+            ask("GET", fmt::format("/v2/tenants/{}/connectors", tenant));
+            ask("GET", fmt::format("/v2/tenants/{}/runs", tenant));
+            ask("GET", fmt::format("/v2/tenants/{}/metadata", tenant));
+        }
+        const json jobs = must("GET", "/v2/jobs?limit=500");
+        for (const json& job : jobs)
+            ask("GET", fmt::format("/v2/jobs/{}", job["id"].get<int>()));
+        CHECK(jobs.size() == 4 * tenants.size());
+    }
+
+    std::vector<std::int64_t> tenants;
+    std::vector<std::string> answers;
+    Partner partner;
+    Daemon daemon{
+        fmt::format("egress_allow = 127.0.0.1:{0}\negress_ports = 80, 443, {0}\n", partner.port())};
+
+private:
+    static std::string of(std::int64_t tenant, const std::string& connector) {
+        return fmt::format("/v2/tenants/{}/connectors/{}/", tenant, connector);
+    }
+
+    const std::vector<std::string>& secrets_;
+    std::size_t used_ = 0;
+    Daemon::Installed made_;
+};
+
+}  // namespace
+
+TEST_CASE("a thousand secrets leave no trace in files, answers and the memory of berthd",
+          "[e2e][canary]") {
+    BERTH_NEEDS_SANDBOX();
+    const auto secrets = make_secrets();
+    Finder finder{secrets};
+    World world{secrets};
+    world.connect();
+    world.run_all();
+    world.call_all();
+    world.ask_wrongly();
+    world.read_all();
+    REQUIRE(world.used() == kSecrets);
+
+    Scan answers;
+    for (const std::string& answer : world.answers) {
+        ++answers.things;
+        answers.bytes += answer.size();
+        if (const auto hits = finder.in(answer)) {
+            answers.hits += hits;
+            answers.where += answer.substr(0, 300) + "\n";
+        }
+    }
+    const Scan files = scan_files(finder, world.daemon.root());
+    const Scan memory = scan_memory(finder, world.daemon.pid_of("berthd"));
+    std::cout << fmt::format(
+        "{} secrets in {} forms; hits: {} in {} answers ({} KiB), {} in {} files ({} KiB), {} in "
+        "{} regions of berthd's memory ({} MiB)\n",
+        secrets.size(), finder.forms(), answers.hits, answers.things, answers.bytes >> 10,
+        files.hits, files.things, files.bytes >> 10, memory.hits, memory.things,
+        memory.bytes >> 20);
+    INFO("answers:\n" << answers.where << "files:\n" << files.where << "memory:\n" << memory.where);
+    CHECK(answers.hits == 0);
+    CHECK(files.hits == 0);
+    CHECK(memory.hits == 0);
+    CHECK(files.things > 10);
+    CHECK(memory.bytes > 1'000'000);
+
+    // One that is planted is found, in a form of its own for each place.
+    CHECK(finder.in("x " + berth::to_base64(secrets[500]) + " y") > 0);
+    const auto planted = world.daemon.state_dir() / "planted";
+    berth::write_file_atomically(planted, "x " + berth::to_hex(secrets[999]) + " y", 0600);
+    const Scan with_one = scan_files(finder, world.daemon.root());
+    CHECK(with_one.hits > 0);
+    CHECK_THAT(with_one.where, Catch::Contains("planted"));
+    fs::remove(planted);
+    CHECK(scan_memory(finder, ::getpid()).hits > 0);  // this process has them all
+}
