@@ -32,11 +32,11 @@ struct Found {
     struct stat status;
 };
 
-Result<std::vector<Found>> list(const fs::path& dir) {
+Result<std::vector<Found>> list(const fs::path& dir, Git git) {
     std::vector<Found> all;
     const auto options = fs::directory_options::none;  // links are not followed
     for (auto at = fs::recursive_directory_iterator{dir, options}; at != fs::end(at); ++at) {
-        if (at->path().filename() == ".git") {
+        if (git == Git::left_out && at->path().filename() == ".git") {
             if (at->is_directory()) at.disable_recursion_pending();
             continue;
         }
@@ -85,11 +85,11 @@ bool link_stays_inside(std::string_view path, std::string_view target) {
     return true;
 }
 
-Result<std::uint64_t> pack_directory(const fs::path& dir, int out_fd) {
+Result<std::uint64_t> pack_directory(const fs::path& dir, int out_fd, Git git) {
     if (!fs::is_directory(dir))
         return fail_at(FailureKind::not_found, dir.string(), "there is no folder '{}'",
                        dir.string());
-    auto found = list(dir);
+    auto found = list(dir, git);
     if (!found) return pass_on(found);
 
     const Writer out{archive_write_new()};

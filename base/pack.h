@@ -10,10 +10,13 @@
 
 namespace berth {
 
+enum class Git { left_out, kept };
+
 // Writes `dir` as a pax tar to `out_fd` and returns the number of bytes. Leaves out
-// `.git`; refuses sockets, devices, fifos and links that lead out of `dir`.
+// `.git` unless it is to be kept; refuses sockets, devices, fifos and links that lead out of `dir`.
 // Throws SystemError when it cannot read or write.
-Result<std::uint64_t> pack_directory(const std::filesystem::path& dir, int out_fd);
+Result<std::uint64_t> pack_directory(const std::filesystem::path& dir, int out_fd,
+                                     Git git = Git::left_out);
 
 // True when a symbolic link at `path` (relative to the root) with this target can
 // only lead to something below the root. `..` may stand only at its beginning:

@@ -121,6 +121,15 @@ Result<Json> Api::upload(const std::string& path, int tar_fd) {
     return json_of(client_->upload("POST", path, tar_fd, "application/x-tar"));
 }
 
+Result<std::uint64_t> Api::download(const std::string& path, std::chrono::milliseconds answer_time,
+                                    const std::function<void(std::string_view)>& take) {
+    Client client{socket_, {.answer_time = answer_time}};
+    auto response = client.download("POST", path, take);
+    if (!response) return unreachable(response);
+    if (!response->ok()) return tl::unexpected<Failure>{refusal(*response)};
+    return to_number<std::uint64_t>(response->header("berth-bytes")).value_or(0);
+}
+
 Result<std::string> Api::text(const std::string& path) {
     auto response = client_->get(path, Redirects::followed);
     if (!response) return unreachable(response);

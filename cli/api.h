@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -47,6 +48,10 @@ public:
                       const Pairs& headers = {});
     // Sends the rest of what `tar_fd` holds.
     Result<Json> upload(const std::string& path, int tar_fd);
+    // The body of a POST's answer goes to `take` as it comes; how many bytes the daemon has
+    // said that there would be. It may take `answer_time` to begin.
+    Result<std::uint64_t> download(const std::string& path, std::chrono::milliseconds answer_time,
+                                   const std::function<void(std::string_view)>& take);
     // The text of a GET, following the one redirect of the log route.
     Result<std::string> text(const std::string& path);
     // Server-sent events until the stream ends, is quiet for `quiet_time` (a failure:

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kOldestMajor = 5, kOldestMinor = 15;
 constexpr std::uint64_t kLockedMemory = std::uint64_t{4} << 20;
+constexpr int kBuiltIn = 2026;  // before that it was not there
 constexpr std::uint64_t kLeastFree = std::uint64_t{64} << 20;
 constexpr std::uint64_t kGoodFree = std::uint64_t{1} << 30;
 
@@ -172,21 +173,29 @@ Check disk_check(const HostFacts& facts) {
 
 Check clock_check(const HostFacts& facts) {
     const bool known = facts.clock_synchronised.has_value();
-    return {"clock", Weight::advised, facts.clock_synchronised.value_or(false),
-            !known                      ? "the kernel does not say"
-            : *facts.clock_synchronised ? "synchronised"
-                                        : "not synchronised",
+    std::string detail = !known                      ? "the kernel does not say"
+                         : *facts.clock_synchronised ? "synchronised"
+                                                     : "not synchronised";
+    if (!facts.clock_source.empty()) detail += ", source " + facts.clock_source;
+    // A host without a clock of its own starts in 1970, or when its image was made.
+    const bool passed = facts.year != 0 && facts.year < kBuiltIn;
+    if (passed) detail += fmt::format("; it shows the year {}", facts.year);
+    return {"clock", Weight::advised, facts.clock_synchronised.value_or(false) && !passed, detail,
             "run systemd-timesyncd or chrony: schedules follow this clock"};
 }
 
 }  // namespace
 
 std::vector<Check> judge(const HostFacts& facts) {
-    return {kernel_check(facts),           root_check(facts),    user_namespace_check(facts),
-            other_namespaces_check(facts), seccomp_check(facts), calls_check(facts),
-            landlock_check(facts),         overlay_check(facts), cgroup_check(facts),
-            memlock_check(facts),          swap_check(facts),    core_check(facts),
-            hidepid_check(facts),          disk_check(facts),    clock_check(facts)};
+    std::vector<Check> checks{
+        kernel_check(facts),           root_check(facts),    user_namespace_check(facts),
+        other_namespaces_check(facts), seccomp_check(facts), calls_check(facts),
+        landlock_check(facts),         overlay_check(facts), cgroup_check(facts),
+        memlock_check(facts),          swap_check(facts),    core_check(facts),
+        hidepid_check(facts),          disk_check(facts),    clock_check(facts)};
+    for (Check& check : judge_kept(facts))
+        checks.push_back(std::move(check));
+    return checks;
 }
 
 bool all_needed(const std::vector<Check>& checks) {

@@ -55,10 +55,26 @@ struct HostFacts {
     std::uint64_t free_bytes = 0;
     std::uint64_t free_inodes = 0;
     std::optional<bool> clock_synchronised;
+    std::string clock_source;  // of the kernel; empty: it does not say
+    int year = 0;              // by the clock; 0: not asked
+    // What is kept, and who may reach it.
+    struct Place {
+        std::filesystem::path path;
+        enum class Sight { seen, absent, hidden } sight = Sight::absent;  // hidden: from this user
+        unsigned mode = 0;                                                // the nine bits
+        std::uint64_t bytes = 0;
+    };
+    Place root_key;                    // where init puts it
+    std::filesystem::path credential;  // the root key's, of systemd; empty: none
+    std::vector<Place> own;            // folders that are for their owner alone
+    std::vector<Place> closed;         // what nobody else may write to
 };
 
 HostFacts gather_host_facts(const std::filesystem::path& state_dir);
 std::vector<Check> judge(const HostFacts& facts);
+// Their parts for what is kept (host_kept.cpp).
+void find_kept(HostFacts& facts);
+std::vector<Check> judge_kept(const HostFacts& facts);
 
 // True when nothing that is needed is missing.
 bool all_needed(const std::vector<Check>& checks);

@@ -19,6 +19,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
@@ -190,6 +191,10 @@ HostFacts gather_host_facts(const std::filesystem::path& state_dir) {
     find_storage(facts);
     timex clock{};
     if (::adjtimex(&clock) >= 0) facts.clock_synchronised = (clock.status & STA_UNSYNC) == 0;
+    facts.clock_source =
+        trim(text_of("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
+    facts.year = to_number<int>(to_rfc3339(SystemClock{}.now()).substr(0, 4)).value_or(0);
+    find_kept(facts);
     return facts;
 }
 

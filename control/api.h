@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/callback.h"
@@ -16,6 +17,7 @@
 #include "base/fd.h"
 #include "base/secret.h"
 #include "control/metrics.h"
+#include "model/audit.h"
 #include "model/forms.h"
 #include "model/rerun.h"
 #include "model/schedule_forms.h"
@@ -118,6 +120,17 @@ struct ScheduleQuery {
     std::int64_t limit = 100;
 };
 
+// Bytes for a client, as they come; letting go of it ends them. Thread: loop.
+class ByteSource {
+public:
+    virtual ~ByteSource() = default;
+    virtual std::uint64_t bytes() const = 0;  // that there will be
+    // `take` gets what comes; an empty view is the end. It may let go of the source.
+    virtual void read(std::function<void(std::string_view)> take) = 0;
+    virtual void pause() = 0;
+    virtual void resume() = 0;
+};
+
 struct DoctorCheck {
     std::string name;
     bool ok = false;
@@ -158,19 +171,6 @@ public:
     virtual void create_release(Caller who, IntegrationId id, ReleaseUpload upload,
                                 Done<Release>) = 0;
 
-    virtual void list_connectors(Done<std::vector<Connector>>) = 0;
-    virtual void create_connector(Caller who, std::string name, std::string kind,
-                                  Done<Connector>) = 0;
-    virtual void attach_connector(Caller who, IntegrationId id, IntegrationConnector connector,
-                                  Done<Integration>) = 0;
-    // Of a tenant, or of the integration's global connector when `tenant` is absent.
-    virtual void connect(Caller who, std::optional<TenantId> tenant,
-                         std::optional<IntegrationId> integration, std::string connector,
-                         std::map<std::string, Secret> secrets, Done<Connection>) = 0;
-    virtual void disconnect(Caller who, TenantId tenant, std::string connector,
-                            Done<Connection>) = 0;
-    virtual void list_connections(TenantId tenant, Done<std::vector<Connection>>) = 0;
-
     virtual void list_tenants(TenantQuery query, Page page, Done<std::vector<TenantView>>) = 0;
     virtual void get_tenant(TenantId id, Done<TenantView>) = 0;
     virtual void create_tenant(Caller who, TenantInput input, Done<TenantView>) = 0;
@@ -210,6 +210,14 @@ public:
     // Those, and then what comes, until the run has ended.
     virtual void follow_log(RunId id, std::uint64_t after, std::shared_ptr<LogFollower> follower,
                             Done<FollowHandle>) = 0;
+
+    // The newest first, below `before` when that is not 0.
+    virtual void list_audit(std::int64_t before, std::int64_t limit,
+                            Done<std::vector<AuditRow>>) = 0;
+    // The whole chain, and that it still has `published`.
+    virtual void verify_audit(std::optional<AuditHead> published, Done<AuditVerdict>) = 0;
+    // A tar of all that is kept but the root key.
+    virtual void back_up(Caller who, Done<std::unique_ptr<ByteSource>>) = 0;
 
     virtual std::vector<std::string> waiting_for() = 0;  // empty: ready
     virtual std::vector<DoctorCheck> doctor() = 0;

@@ -119,6 +119,14 @@ Result<ClientResponse> Client::upload(std::string_view method, std::string_view 
     return exchange(method, target, all, body_from(file), {});
 }
 
+Result<ClientResponse> Client::download(std::string_view method, std::string_view target,
+                                        const std::function<void(std::string_view)>& take) {
+    return exchange(method, target, {}, {}, [&](ClientResponse& response) {
+        if (response.ok()) take(std::exchange(response.body, {}));
+        return Follow::on;
+    });
+}
+
 Result<ClientResponse> Client::follow(std::string_view target,
                                       const std::function<Follow(const ServerEvent&)>& on_event,
                                       const ClientHeaders& headers) {

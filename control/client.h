@@ -65,6 +65,9 @@ public:
     // Sends the rest of `file`, which may be a pipe, as the body.
     Result<ClientResponse> upload(std::string_view method, std::string_view target, int file,
                                   std::string_view content_type, const ClientHeaders& headers = {});
+    // The body of a 2xx answer goes to `take` as it comes, other answers have theirs.
+    Result<ClientResponse> download(std::string_view method, std::string_view target,
+                                    const std::function<void(std::string_view)>& take);
     // Reads server-sent events until the stream ends or `on_event` says stop. The
     // response has the status; unless it is 200 with events, it has the body too.
     Result<ClientResponse> follow(std::string_view target,

@@ -82,4 +82,15 @@ Result<std::string> read_idempotency_key(const Request& request) {
     return key;
 }
 
+Result<std::int64_t> read_limit(const Request& request, std::string_view name,
+                                std::int64_t otherwise) {
+    auto limit = request.query.integer(name);
+    if (!limit) return pass_on(limit);
+    const std::int64_t value = limit->value_or(otherwise);
+    if (value < 1 || value > 500)
+        return fail_at(FailureKind::unprocessable, fmt::format("query.{}", name),
+                       "query parameter '{}' must be from 1 to 500", name);
+    return value;
+}
+
 }  // namespace berth

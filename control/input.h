@@ -2,6 +2,7 @@
 // contract's rules and refusals.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <string_view>
 
@@ -15,6 +16,10 @@ namespace berth {
 // `skip` (0), `limit` (100, at most 500) and `sort_by` = `{field}__ASC` or
 // `{field}__DESC`, where field is one of `sortable`.
 Result<Page> read_page(const Request& request, std::initializer_list<std::string_view> sortable);
+
+// How many are wanted: `name`, from 1 to 500.
+Result<std::int64_t> read_limit(const Request& request, std::string_view name,
+                                std::int64_t otherwise);
 
 enum class EmptyBody { refused, allowed };  // allowed: read as {}
 

@@ -3,16 +3,22 @@
 #pragma once
 
 #include "control/api.h"
+#include "control/connections_api.h"
 #include "control/router.h"
 
 namespace berth {
 
+class VaultApi;
+
 void add_integration_routes(Router& router, Api& api);
-void add_connection_routes(Router& router, Api& api);
+void add_connection_routes(Router& router, ConnectionsApi& api);
 void add_tenant_routes(Router& router, Api& api);
 void add_schedule_routes(Router& router, Api& api);
 void add_run_routes(Router& router, Api& api);
 void add_log_routes(Router& router, Api& api);
 void add_admin_routes(Router& router, Api& api);
+void add_audit_routes(Router& router, Api& api);
+void add_vault_routes(Router& router, VaultApi& api);
+void add_backup_routes(Router& router, Api& api);
 
 }  // namespace berth

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "control/answer.h"
 #include "control/fields.h"
+#include "control/input.h"
 #include "control/routes.h"
 #include "model/limits.h"
 
@@ -61,17 +62,6 @@ Result<PolicyInput> read_policy(const Json& body) {
     auto inner_good = inner.finish();
     if (!inner_good) return pass_on(inner_good);
     return input;
-}
-
-Result<std::int64_t> read_limit(const Request& request, std::string_view name,
-                                std::int64_t otherwise) {
-    auto limit = request.query.integer(name);
-    if (!limit) return pass_on(limit);
-    const std::int64_t value = limit->value_or(otherwise);
-    if (value < 1 || value > 500)
-        return fail_at(FailureKind::unprocessable, fmt::format("query.{}", name),
-                       "query parameter '{}' must be from 1 to 500", name);
-    return value;
 }
 
 void set(Api& api, const Request& request, Reply reply) {

@@ -8,6 +8,8 @@ namespace {
 
 enum class Need { needed, extra };
 
+constexpr std::uint64_t kOpenFiles = 4096;
+
 struct Layer {
     std::uint32_t bit;
     Need need;
@@ -68,17 +70,12 @@ void add_runner(Checks& checks, const ipc::RunnerHello& hello) {
 
 void add_launcher(Checks& checks, const DaemonFacts& facts) {
     const ipc::RunnerHello& hello = *facts.hello;
-    std::string cure = "start it as root; see its log";
-    if (facts.require_cgroup)
-        cure +=
-            "; with 'require_cgroup' it does not start where no cgroup limits the memory and the "
-            "processes of a run";
     add(checks, "berth-launcher", Need::needed, hello.launcher_present,
         hello.launcher_present
             ? fmt::format("connected, {} sandboxes at once, host users {} to {}", hello.slots,
                           hello.first_uid, hello.first_uid + 2 * hello.slots - 1)
             : "not connected: no run can start",
-        cure);
+        launcher_cure(facts.require_cgroup));
 }
 
 void add_egress(Checks& checks, const ipc::RunnerHello& hello) {
@@ -137,20 +134,52 @@ void add_pool(Checks& checks, const std::optional<ipc::Pool>& pool) {
         detail = "off (pool_size = 0): each run's sandbox is built when it begins";
     else if (pool)
         detail = fmt::format(
-            "{} wanted of each class, {} ready now; {} runs found one, {} did not; {:.1f} ms to "
-            "build one",
-            pool->size, pool->parked, pool->hits, pool->misses,
+            "{} wanted of each class, {} ready now, {} complete for a run like an earlier one; {} "
+            "runs found one ({} complete), {} did not; {:.1f} ms to build one",
+            pool->size, pool->parked, pool->complete, pool->hits, pool->complete_hits, pool->misses,
             pool->built == 0 ? 0.0
                              : static_cast<double>(pool->build_total_us) / 1000.0 /
                                    static_cast<double>(pool->built));
     add(checks, "warm pool", Need::extra, true, std::move(detail), "");
 }
 
+void add_host(Checks& checks, const DaemonFacts& facts) {
+    std::string others;
+    for (const std::string& other : facts.taken)
+        others += (others.empty() ? "" : ", ") + other;
+    const std::string ids =
+        facts.ids.count == 0
+            ? "not known"
+            : fmt::format("ids {} to {}", facts.ids.first, facts.ids.first + facts.ids.count - 1);
+    add(checks, "users of the sandboxes", Need::extra, facts.taken.empty(),
+        facts.taken.empty() ? ids + ": nobody else's" : ids + ": also " + others,
+        "set 'first_uid' to where no account and no line of /etc/subuid has ids: who has the id "
+        "of a sandbox's user may reach into it");
+    const bool known = facts.open_files != 0;
+    add(checks, "open files", Need::extra, !known || facts.open_files >= kOpenFiles,
+        !known                           ? "not known"
+        : facts.open_files == UINT64_MAX ? "unlimited"
+                                         : fmt::format("{} for berthd", facts.open_files),
+        fmt::format("set LimitNOFILE={} or more in berthd's unit: each client and each live run "
+                    "takes some",
+                    kOpenFiles));
+}
+
 }  // namespace
+
+std::string launcher_cure(bool require_cgroup) {
+    std::string cure = "start it as root; see its log";
+    if (require_cgroup)
+        cure +=
+            "; with 'require_cgroup' it does not start where no cgroup limits the memory and the "
+            "processes of a run";
+    return cure;
+}
 
 std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts) {
     Checks checks;
     add_store(checks, facts);
+    add_host(checks, facts);
     if (!facts.hello) {
         add(checks, "berth-runner", Need::needed, false, "not connected",
             "see the daemon's log; it is started again by itself");

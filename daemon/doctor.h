@@ -2,11 +2,13 @@
 // with a cure for each that is missing. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "control/api.h"
+#include "daemon/doctor_facts.h"
 #include "sandbox/ipc/messages.h"
 
 namespace berth {
@@ -20,7 +22,14 @@ struct DaemonFacts {
     // Of the store.
     bool disk_full = false;
     std::vector<std::string> damage{};  // what was found, in words
+    // Of berthd itself and the accounts of its host (doctor_facts.h).
+    IdRange ids{};                     // of the daemons' and the sandboxes' users
+    std::vector<std::string> taken{};  // who else has some of them
+    std::uint64_t open_files = 0;      // that berthd may have; 0: not known
 };
 std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts);
+
+// Why the launcher may be away, and what to do: the text that runs wait with.
+std::string launcher_cure(bool require_cgroup);
 
 }  // namespace berth

@@ -46,6 +46,7 @@ HostFacts good_host() {
     facts.free_bytes = std::uint64_t{10} << 30;
     facts.free_inodes = 1'000'000;
     facts.clock_synchronised = true;
+    facts.root_key = {"/var/lib/berth/keys/root.key", HostFacts::Place::Sight::seen, 0400, 32};
     return facts;
 }
 
@@ -301,4 +302,45 @@ TEST_CASE("doctor shows what the daemons found, and a needed lack fails it", "[c
     const Ran failed = run_berth(daemon, {"doctor"});
     CHECK(failed.exit == Exit::failed);
     CHECK_THAT(failed.out, Contains("not active, needed") && Contains("will not start"));
+}
+
+TEST_CASE("the doctor judges the key's source, the folders and the clock", "[cli]") {
+    using Place = HostFacts::Place;
+    HostFacts facts = good_host();
+    facts.clock_source = "tsc";
+    facts.year = 2027;
+    facts.root_key = {"/s/keys/root.key", Place::Sight::seen, 0400, 32};
+    facts.own = {{"/s/store", Place::Sight::seen, 0700, 0},
+                 {"/s/keys", Place::Sight::hidden, 0, 0}};
+    facts.closed = {{"/s", Place::Sight::seen, 0755, 0}};
+    for (const Check& check : judge(facts)) {
+        INFO(check.name);
+        CHECK(check.ok);
+    }
+    CHECK(find(judge(facts), "clock").detail == "synchronised, source tsc");
+    CHECK(find(judge(facts), "source of the root key").detail ==
+          "'/s/keys/root.key', mode 0400, 32 bytes");
+
+    facts.year = 1970;
+    CHECK_FALSE(find(judge(facts), "clock").ok);
+    CHECK_THAT(find(judge(facts), "clock").detail, Contains("it shows the year 1970"));
+    facts.root_key.mode = 0440;
+    CHECK_FALSE(find(judge(facts), "source of the root key").ok);
+    CHECK_THAT(find(judge(facts), "source of the root key").cure,
+               Contains("chmod 0400 /s/keys/root.key"));
+    facts.root_key = {"/s/keys/root.key", Place::Sight::seen, 0400, 31};
+    CHECK_FALSE(find(judge(facts), "source of the root key").ok);
+    facts.root_key = {"/s/keys/root.key"};
+    CHECK_THAT(find(judge(facts), "source of the root key").cure, Contains("berth init"));
+    facts.credential = "/etc/credstore.encrypted/berth.root-key";
+    CHECK(find(judge(facts), "source of the root key").ok);
+    CHECK_THAT(find(judge(facts), "source of the root key").detail,
+               Contains("a credential of systemd"));
+    facts.own[0].mode = 0750;
+    CHECK(find(judge(facts), "private folders").detail == "'/s/store' has mode 0750");
+    CHECK_FALSE(find(judge(facts), "private folders").ok);
+    facts.closed[0].mode = 01777;
+    CHECK(find(judge(facts), "folders and settings").detail == "'/s' has mode 1777");
+    CHECK_FALSE(find(judge(facts), "folders and settings").ok);
+    CHECK(all_needed(judge(facts)));  // runs would start all the same
 }

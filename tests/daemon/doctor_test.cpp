@@ -29,13 +29,13 @@ ipc::RunnerHello complete() {
     return hello;
 }
 
-const ipc::Pool kPool{8, 13, 90, 10, 200, 300'000};
+const ipc::Pool kPool{8, 13, 90, 10, 200, 300'000, 4, 70};
 
 }  // namespace
 
 TEST_CASE("without a runner there is the store and one check, and it is needed", "[daemon]") {
     const auto checks = check_daemons({});
-    REQUIRE(checks.size() == 3);
+    REQUIRE(checks.size() == 5);
     const DoctorCheck& runner = named(checks, "berth-runner");
     CHECK_FALSE(runner.ok);
     CHECK(runner.needed);
@@ -61,7 +61,7 @@ TEST_CASE("a full disk and a damaged page are needed lacks, in words", "[daemon]
 
 TEST_CASE("a host with everything needs no cure", "[daemon]") {
     const auto checks = check_daemons({complete(), kPool, false, true});
-    CHECK(checks.size() == 20);
+    CHECK(checks.size() == 22);
     for (const auto& check : checks) {
         INFO(check.name);
         CHECK(check.ok);
@@ -74,8 +74,8 @@ TEST_CASE("a host with everything needs no cure", "[daemon]") {
           "version 2: a group for each run, killed as one; I/O limited");
     CHECK(named(checks, "sandbox profile").detail == "strict");
     CHECK(named(checks, "warm pool").detail ==
-          "8 wanted of each class, 13 ready now; 90 runs found one, 10 did not; 1.5 ms to build "
-          "one");
+          "8 wanted of each class, 13 ready now, 4 complete for a run like an earlier one; 90 "
+          "runs found one (70 complete), 10 did not; 1.5 ms to build one");
     CHECK(named(checks, "berth-launcher").detail ==
           "connected, 4 sandboxes at once, host users 1000 to 1007");
 }
@@ -152,4 +152,35 @@ TEST_CASE("an empty pool and one that is off are told apart", "[daemon]") {
     CHECK(said({}) == "nothing reported yet");
     CHECK(said(ipc::Pool{}) == "off (pool_size = 0): each run's sandbox is built when it begins");
     CHECK_THAT(said(ipc::Pool{4, 0, 0, 3, 0, 0}), Catch::Contains("0.0 ms to build one"));
+}
+
+TEST_CASE("ids that somebody else has, and few descriptors, are lacks with a cure", "[daemon]") {
+    const IdRange ids{100'000, 144};
+    const char* passwd =
+        "root:x:0:0:root:/root:/bin/sh\nanna:x:100143:1::/:/bin/sh\nbert:x:100144:1::/:\n"
+        "none\nbroken:x:many:1::/:\n";
+    const char* subuid = "anna:165536:65536\nbert:99990:11\ncarl:99990:10\nx:y:z\n";
+    const auto taken = others_in_range(ids, passwd, subuid);
+    CHECK(taken == std::vector<std::string>{"account 'anna' (100143)",
+                                            "the range of 'bert' in /etc/subuid (from 99990)"});
+    CHECK(others_in_range({200'000, 10}, passwd, "").empty());
+
+    DaemonFacts facts;
+    facts.ids = ids;
+    facts.taken = taken;
+    facts.open_files = 1024;
+    const auto checks = check_daemons(facts);
+    const DoctorCheck& users = named(checks, "users of the sandboxes");
+    CHECK_FALSE(users.ok);
+    CHECK(users.detail ==
+          "ids 100000 to 100143: also account 'anna' (100143), the range of 'bert' in /etc/subuid "
+          "(from 99990)");
+    CHECK_THAT(users.cure, Catch::Contains("'first_uid'"));
+    const DoctorCheck& files = named(checks, "open files");
+    CHECK_FALSE(files.ok);
+    CHECK(files.detail == "1024 for berthd");
+    CHECK_THAT(files.cure, Catch::Contains("LimitNOFILE=4096"));
+    facts.open_files = 4096;
+    CHECK(named(check_daemons(facts), "open files").ok);
+    CHECK(open_files_limit() > 0);
 }

@@ -103,13 +103,14 @@ TEST_CASE("live runs survive a berth-runner that is told to end, with every line
 }
 
 // What lay between its reading and its saving may be gone: one read of each stream for
-// each time, which here is a line or two.
+// each time, which here is a line or two, also where the runner comes to read late.
 TEST_CASE("live runs survive a berth-runner that is killed, with at most one read lost", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     const auto programs = GENERATE(std::vector<std::string>{"berth-runner"}, kBoth);
     INFO(programs.size() << " programs");
     Daemon daemon;
-    const auto made = daemon.install("counts", {{"PANDIUM.yaml", manifest(counting_script())}});
+    const auto made =
+        daemon.install("counts", {{"PANDIUM.yaml", manifest(counting_script(1, "0.2"))}});
     const Script script = start_script(daemon, made.tenant);
     constexpr int kTimes = 4;
     for (int times = 0; times < kTimes; ++times) {

@@ -166,3 +166,35 @@ TEST_CASE("wrong usage and wrong settings end with code 2 and name the place", "
         CHECK_FALSE(log.empty());
     }
 }
+
+TEST_CASE("where a required protection is missing nothing runs, and it is said why", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    const berth::TempDir root{"berth-e2e"};
+    Daemon daemon{root.path(), "cgroups = none\nrequire_cgroup = yes\n"};
+    daemon.launch();
+    const char* why = "with 'require_cgroup' it does not start where no cgroup limits";
+    REQUIRE(eventually([&] {
+        berth::Client client{daemon.socket()};
+        const auto answer = client.get("/v2/ready");
+        return answer && answer->status == 503 && answer->body.find(why) != std::string::npos;
+    }));
+    // Accepted is accepted: it waits for the day when there is a cgroup.
+    const auto made = daemon.install("careful", {{"PANDIUM.yaml", manifest("true")}});
+    const auto trigger = daemon.sync(made.tenant);
+    CHECK(eventually([&] {
+        return daemon.log().find("limiting memory and processes by a cgroup, which is required") !=
+               std::string::npos;
+    }));
+    bool told = false;
+    const json doctor = daemon.must("GET", "/v2/doctor");
+    for (const json& check : doctor["checks"])
+        if (check["name"] == "berth-launcher")
+            told = check["ok"] == false && check["needed"] == true &&
+                   check["cure"].get<std::string>().find(why) != std::string::npos;
+    INFO(doctor.dump(1));
+    CHECK(told);
+    CHECK(daemon.sandboxed_processes().empty());
+    const auto status = daemon.request("GET", "/v2/runs/triggers/" + trigger + "/status");
+    CHECK((status.status == 404 || json::parse(status.body)["state"] == "queued"));
+    daemon.stop(SIGTERM);
+}

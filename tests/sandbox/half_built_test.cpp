@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <fstream>
@@ -58,14 +59,18 @@ TEST_CASE("a sandbox that died before its last word was read is not parked for e
     Launcher launcher{{.slots = kSlots, .pool = 1}};
     auto random = test::seeded_random("moments of a build");
     int died_in_time = 0;
-    for (int i = 0; i < 300 && died_in_time < 3; ++i) {
+    // Where none was met after as many tries, more are made: on a slow machine the moment is rare.
+    const auto end = Clock::now() + std::chrono::minutes{3};
+    for (int i = 0; died_in_time < 3 && (i < 300 || (died_in_time == 0 && Clock::now() < end));
+         ++i) {
         Sandbox parked = launcher.await_parked();
         parked.status.reset();
         parked.await_death();
         // Said of every one that was handed over, also of one that was dead by then.
         CHECK(launcher.await_retire().serial == parked.reply.serial);
-        // Some moment of the next one's building.
-        const auto moment = Clock::now() + std::chrono::microseconds{test::below(random, 6000)};
+        // Some moment of the next one's building, which takes about as long as this one's did.
+        const std::size_t span = std::max<std::size_t>(6000, 2 * parked.reply.build_us);
+        const auto moment = Clock::now() + std::chrono::microseconds{test::below(random, span)};
         while (Clock::now() < moment) {
         }
         stop(launcher);

@@ -2,9 +2,12 @@
 
 #include <functional>
 
+#include "store/auth_links.h"
+#include "store/connections.h"
 #include "store/connectors.h"
 #include "store/integrations.h"
 #include "store/keys.h"
+#include "store/provisioning.h"
 #include "store/releases.h"
 #include "store/runs.h"
 #include "store/secrets.h"
@@ -48,6 +51,23 @@ TEST_CASE("every change and every use of a secret leaves its audit row", "[store
          }},
         {"secret.use", [&] { must(secrets_for_run(db, kBy, run)); }},
         {"connection.disconnect", [&] { must(disconnect(db, kBy, owner, "shop-api")); }},
+        {"connection.status",
+         [&] {
+             const auto opened = must(open_connection(db, kBy, owner, "shop-api"));
+             must(set_connection_status(db, kBy, opened.id, ConnectionStatus::pending, "begun"));
+         }},
+        {"provisioning.set",
+         [&] {
+             const auto reserved = must(reserve_provisioning(db, kBy, shop, "shop-api"));
+             must(set_provisioning(db, kBy, reserved.connection.id, reserved.version, {},
+                                   {{"client_id", "a"}}));
+         }},
+        {"provisioning.delete", [&] { must(delete_provisioning(db, kBy, shop, "shop-api")); }},
+        {"auth_link.create",
+         [&] {
+             must(put_auth_link(db, kBy, {acme.id, "s", "h", {}}));
+         }},
+        {"auth_link.revoke", [&] { must(delete_auth_link(db, kBy, acme.id)); }},
         {"kek.create",
          [&] {
              must(add_kek(db, kBy, {2, fake_envelope(0)}));
