@@ -12,27 +12,12 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "cli/host.h"
+#include "cli/root_key.h"
 
 namespace berth {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr uid_t kUnchanged = static_cast<uid_t>(-1);
-
-struct Owner {
-    uid_t uid = kUnchanged;
-    gid_t gid = static_cast<gid_t>(-1);
-};
-
-// As given, else that of the named user, else unchanged. A given id's group is
-// the user's own where there is such a user, else the same number.
-Owner owner_of(std::optional<uid_t> given, const char* user) {
-    const passwd* entry = given ? ::getpwuid(*given) : ::getpwnam(user);
-    if (entry != nullptr) return {entry->pw_uid, entry->pw_gid};
-    if (given) return {*given, static_cast<gid_t>(*given)};
-    return {};
-}
 
 // The directory with exactly this mode and owner, made if need be. No link is
 // followed to it: a root that initialises must not be led astray.
@@ -44,28 +29,6 @@ Fd make_dir(const fs::path& path, mode_t mode, const Owner& owner) {
     check(::fchown(dir.get(), owner.uid, owner.gid), "giving '{}' to its owner", path.string());
     check(::fchmod(dir.get(), mode), "setting the mode of '{}'", path.string());
     return dir;
-}
-
-// 32 random bytes as `name` in `dir`, complete or not at all, and never over a
-// key that is there. Returns its id, by which copies can be told apart.
-std::string make_root_key(const Fd& dir, const char* name, const Owner& owner) {
-    constexpr std::size_t kKeyBytes = 32, kIdBytes = 8;
-    const std::string temporary = std::string{name} + ".new";
-    ::unlinkat(dir.get(), temporary.c_str(), 0);  // left by an interrupted init
-    std::string key = random_bytes(kKeyBytes);
-    const Fd file{check(::openat(dir.get(), temporary.c_str(),
-                                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400),
-                        "creating the root key")};
-    check(::fchown(file.get(), owner.uid, owner.gid), "giving the root key to its owner");
-    check(::fchmod(file.get(), 0400), "setting the mode of the root key");
-    write_all(file.get(), key);
-    const std::string id = to_hex(sha256("berth root key id" + key).substr(0, kIdBytes));
-    cleanse(key.data(), key.size());
-    check(::fsync(file.get()), "syncing the root key");
-    check(::renameat2(dir.get(), temporary.c_str(), dir.get(), name, RENAME_NOREPLACE),
-          "putting the root key in place");
-    check(::fsync(dir.get()), "syncing the directory of the root key");
-    return id;
 }
 
 std::string config_text(const InitOptions& options) {
@@ -203,7 +166,7 @@ Result<Exit> init(Session& session, const InitOptions& given) {
     if (::geteuid() == 0) {
         daemon = owner_of(options.daemon_uid, "berth");
         runner = owner_of(options.runner_uid, "berth-runner");
-        if (daemon.uid == kUnchanged || runner.uid == kUnchanged)
+        if (daemon.uid == Owner::kUnchanged || runner.uid == Owner::kUnchanged)
             session.remark(
                 "there is no user 'berth' or 'berth-runner': 'berthd --all' will hand the folders "
                 "to "

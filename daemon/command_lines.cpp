@@ -37,18 +37,27 @@ std::vector<std::string> egress_arguments(const Config& config, int listen_fd, u
 
 std::vector<std::string> runner_arguments(const Config& config, int listen_fd, uid_t daemon_uid,
                                           const std::filesystem::path& credential) {
-    return {credential.empty() ? "--root-key" : "--root-key-credential",
-            credential.empty() ? config.root_key.string() : credential.string(),
-            "--state-dir",
-            config.store_dir().string(),
-            "--listen-fd",
-            text(listen_fd),
-            "--daemon-uid",
-            text(daemon_uid),
-            "--launcher-socket",
-            config.launcher_socket().string(),
-            "--egress-socket",
-            config.egress_socket().string()};
+    std::vector<std::string> words;
+    const auto add = [&](const char* option, std::string value) {
+        words.emplace_back(option);
+        words.push_back(std::move(value));
+    };
+    // What the service manager hands over goes before what the file says.
+    if (!credential.empty())
+        add("--root-key-credential", credential.string());
+    else if (!config.root_key_command.empty())
+        add("--root-key-command", config.root_key_command);
+    else
+        add("--root-key", config.root_key.string());
+    for (const auto& previous : config.previous_root_keys)
+        add("--previous-root-key", previous.string());
+    add("--state-dir", config.store_dir().string());
+    add("--anchors", config.anchors_dir().string());
+    add("--listen-fd", text(listen_fd));
+    add("--daemon-uid", text(daemon_uid));
+    add("--launcher-socket", config.launcher_socket().string());
+    add("--egress-socket", config.egress_socket().string());
+    return words;
 }
 
 std::vector<std::string> launcher_policy(const Config& config) {

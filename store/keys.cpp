@@ -24,6 +24,12 @@ std::string_view to_string(KeyScope::Kind kind) {
     std::abort();
 }
 
+std::optional<KeyScope::Kind> parse_key_scope_kind(std::string_view word) {
+    for (const auto kind : {KeyScope::Kind::tenant, KeyScope::Kind::integration})
+        if (word == to_string(kind)) return kind;
+    return {};
+}
+
 Result<EnvelopeHead> read_envelope_head(std::string_view envelope) {
     if (envelope.size() < kHeadBytes + kTagBytes)
         return fail_at(FailureKind::invalid, "envelope",
@@ -51,8 +57,8 @@ Result<void> add_data_key(Db& db, const By& by, const DataKeyRow& key) {
         return fail(FailureKind::conflict, "there is no key-encryption key of term {}",
                     key.kek_term);
     const auto added = db.exec(
-        "insert into data_keys (id, scope_kind, scope_id, kek_term, envelope, key_id, salt,"
-        " created) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+        "insert into data_keys (id, scope_kind, scope_id, retired, kek_term, envelope, key_id,"
+        " salt, created) values ($1, $2, $3, 0, $4, $5, $6, $7, $8) on conflict do nothing",
         {key.id, to_string(key.scope.kind), key.scope.id, key.kek_term, Bytes{key.envelope},
          head->key_id, Bytes{head->salt}, by.now});
     if (added == 0)
@@ -65,11 +71,35 @@ Result<void> add_data_key(Db& db, const By& by, const DataKeyRow& key) {
 
 Result<DataKeyRow> get_data_key(Db& db, const KeyScope& scope) {
     const auto row = db.one(
-        "select id, kek_term, envelope from data_keys where scope_kind = $1 and scope_id = $2",
+        "select id, kek_term, envelope from data_keys"
+        " where scope_kind = $1 and scope_id = $2 and retired = 0",
         {to_string(scope.kind), scope.id});
     if (!row) return fail(FailureKind::not_found, "{} has no data key", name_of(scope));
     return DataKeyRow{static_cast<std::uint32_t>(row->integer(0)), scope,
                       static_cast<std::uint32_t>(row->integer(1)), row->text(2)};
+}
+
+Result<DataKeyRow> get_data_key(Db& db, std::uint32_t id) {
+    const auto row = db.one(
+        "select scope_kind, scope_id, kek_term, envelope from data_keys where id = $1", {id});
+    if (!row) return fail(FailureKind::not_found, "there is no data key '{}'", id);
+    Columns c{*row};
+    DataKeyRow key;
+    key.id = id;
+    key.scope.kind = c.word(parse_key_scope_kind);
+    key.scope.id = c.integer();
+    key.kek_term = static_cast<std::uint32_t>(c.integer());
+    key.envelope = c.text();
+    return key;
+}
+
+Result<DataKeyRow> data_key_of(Db& db, const KeyScope& scope, std::string_view envelope) {
+    const auto head = read_envelope_head(envelope);
+    if (!head) return tl::unexpected<Failure>{head.error()};
+    auto key = get_data_key(db, head->key_id);
+    if (key && key->scope == scope) return key;
+    // Of a foreign scope it would open nothing: the scope is part of what it is bound to.
+    return fail(FailureKind::not_found, "{} has no data key '{}'", name_of(scope), head->key_id);
 }
 
 Result<void> rewrap_data_key(Db& db, const By& by, const DataKeyRow& key) {
@@ -94,6 +124,8 @@ Result<void> delete_data_key(Db& db, const By& by, const KeyScope& scope) {
     const auto gone = db.exec("delete from data_keys where scope_kind = $1 and scope_id = $2",
                               {to_string(scope.kind), scope.id});
     if (gone == 0) return fail(FailureKind::not_found, "{} has no data key", name_of(scope));
+    db.exec("delete from manifests where scope_kind = $1 and scope_id = $2",
+            {to_string(scope.kind), scope.id});
     audit(db, by, "data_key.delete", name_of(scope));
     return {};
 }

@@ -23,6 +23,7 @@ struct KeyScope {
     bool operator==(const KeyScope&) const = default;
 };
 std::string_view to_string(KeyScope::Kind kind);
+std::optional<KeyScope::Kind> parse_key_scope_kind(std::string_view word);
 
 struct DataKeyRow {
     std::uint32_t id = 0;
@@ -35,11 +36,16 @@ struct DataKeyRow {
 Result<std::uint32_t> reserve_data_key_id(Db& db);
 // conflict when the scope has a key already: use that one.
 Result<void> add_data_key(Db& db, const By& by, const DataKeyRow& key);
+// What is sealed now is sealed under it.
 Result<DataKeyRow> get_data_key(Db& db, const KeyScope& scope);
+// By its number, which an envelope has; also while it is being replaced.
+Result<DataKeyRow> get_data_key(Db& db, std::uint32_t id);
+// The one that an envelope of this scope was sealed under.
+Result<DataKeyRow> data_key_of(Db& db, const KeyScope& scope, std::string_view envelope);
 // The same key wrapped anew (rotation of key-encryption keys).
 Result<void> rewrap_data_key(Db& db, const By& by, const DataKeyRow& key);
-// Makes every secret of the scope unreadable for ever, also in old copies of
-// this database that lack no other key. For the real deletion of a tenant.
+// All of the scope, also one that is being replaced: every secret of it that is left anywhere
+// in this database is unreadable for ever. For the real deletion of a tenant.
 Result<void> delete_data_key(Db& db, const By& by, const KeyScope& scope);
 
 struct KekRow {

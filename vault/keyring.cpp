@@ -1,5 +1,7 @@
 #include "vault/keyring.h"
 
+#include <sys/random.h>
+
 #include "base/assert.h"
 #include "base/crypto.h"
 #include "vault/seal.h"
@@ -7,10 +9,11 @@
 namespace berth::vault {
 namespace {
 
+// Straight into locked memory.
 Secret random_key() {
-    std::string bytes = random_bytes(kKeyBytes);
-    Secret key{bytes};
-    cleanse(bytes.data(), bytes.size());
+    Secret key = Secret::of_size(kKeyBytes);
+    // Up to 256 bytes come whole, without interruption: getrandom(2).
+    check(::getrandom(key.data(), key.size(), /*flags=*/0), "reading random bytes");
     return key;
 }
 

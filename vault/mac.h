@@ -31,6 +31,9 @@ public:
     // In constant time. A token's length is not told either.
     bool fits(std::string_view claim) const;
 
+    // A MAC of ours, to be sent or stored.
+    std::string bytes() const { return std::string{bytes_.reveal()}; }
+
     bool operator==(const Mac&) const = delete;
     auto operator<=>(const Mac&) const = delete;
 

@@ -2,32 +2,11 @@
 
 #include <utility>
 
+#include "sandbox/runner/keys_convert.h"
 #include "vault/mac.h"
 
 namespace berth::runner {
 namespace {
-
-vault::Scope to_vault(const ipc::Scope& scope) {
-    return {static_cast<vault::ScopeKind>(scope.kind), scope.id};
-}
-
-vault::WrappedKey to_vault(const ipc::WrappedKey& key) { return {key.id, key.envelope}; }
-
-vault_open::FieldRef to_vault(const ipc::FieldRef& where) {
-    return {to_vault(where.scope), where.connector_id, where.field, where.version};
-}
-
-ipc::WrappedKey from_vault(vault::WrappedKey key) { return {key.id, std::move(key.envelope)}; }
-
-// The codec takes any number for an enum.
-bool is_known(ipc::ScopeKind kind) {
-    switch (kind) {
-        case ipc::ScopeKind::install:
-        case ipc::ScopeKind::tenant:
-        case ipc::ScopeKind::integration: return true;
-    }
-    return false;
-}
 
 std::optional<vault::MacKind> to_vault(ipc::MacKind kind) {
     switch (kind) {
@@ -48,15 +27,17 @@ std::optional<vault::MacKeyForm> to_vault(ipc::MacKeyForm form) {
     return {};
 }
 
-constexpr const char* kUnknownScope = "the scope is of a kind that this program does not know";
-
 }  // namespace
 
-Keys::Keys(Result<vault::RootKey> root_key) {
+Keys::Keys(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous) {
     if (root_key)
-        keeper_.emplace(std::move(*root_key));
+        keeper_.emplace(std::move(*root_key), std::move(previous));
     else
         why_ = root_key.error().message;
+}
+
+std::vector<std::string> Keys::previous_root_key_ids() const {
+    return keeper_ ? keeper_->previous_root_key_ids() : std::vector<std::string>{};
 }
 
 ipc::KeysLoaded Keys::load(const ipc::LoadKeys& message) {
@@ -66,6 +47,7 @@ ipc::KeysLoaded Keys::load(const ipc::LoadKeys& message) {
         keks.push_back(to_vault(kek));
     auto fresh = keeper_->load(message.install_id, keks);
     if (!fresh) return {false, fresh.error().message, {}};
+    if (anchors_) anchors_->belong_to(message.install_id);
     ipc::KeysLoaded loaded{true, {}, {}};
     for (auto& key : *fresh)
         loaded.fresh.push_back(from_vault(std::move(key)));

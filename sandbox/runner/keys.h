@@ -1,8 +1,10 @@
-// The runner's keys as the messages speak of them: turns messages into calls of
+// The runner's keys as the messages speak of them, and what it remembers of the store so
+// that nobody can put old secrets back: turns messages into calls of
 // the vault's opening half, and every refusal into a text for berthd. Nothing that
 // leaves here is a plaintext but what open() gives to a plan.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "sandbox/ipc/messages.h"
+#include "sandbox/runner/anchors.h"
 #include "vault/keeper.h"
 #include "vault/mask.h"
 
@@ -18,9 +21,12 @@ namespace berth::runner {
 class Keys {
 public:
     // Without a root key the runner stays up and says why to whoever asks.
-    explicit Keys(Result<vault::RootKey> root_key);
+    explicit Keys(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous = {});
+    // Where the anchors are kept; without, in memory only.
+    void keep_anchors_in(const std::filesystem::path& folder);
 
     std::string root_key_id() const { return keeper_ ? keeper_->root_key_id() : std::string{}; }
+    std::vector<std::string> previous_root_key_ids() const;
     // Why there is no root key; empty when there is one.
     const std::string& why() const noexcept { return why_; }
 
@@ -30,10 +36,33 @@ public:
     ipc::MacChecked check_mac(const ipc::CheckMac& message);
     // The values, in the order of `secrets`.
     Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets);
+    // The same, only if each is on the list of its scope and the list is the latest:
+    //   conflict      something was changed or put back; the run must not start
+    //   unavailable   a key that is not loaded (yet)
+    Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets,
+                                     const std::vector<ipc::Manifest>& manifests);
+
+    // keys_rotation.cpp
+    ipc::KekMade new_kek(const ipc::NewKek& message);
+    ipc::Rewrapped rewrap_keks(const ipc::RewrapKeks& message);
+    ipc::Rewrapped rewrap_data_keys(const ipc::RewrapDataKeys& message);
+    ipc::Rewrapped reseal(const ipc::Reseal& message);
+
+    // keys_manifest.cpp
+    ipc::ManifestMade make_manifest(const ipc::MakeManifest& message);
+    void anchor(const ipc::Anchor& message);
+    ipc::AnchorSet accept_restore(const ipc::AcceptRestore& message);
+    bool anchors_unsaved() const { return anchors_ && anchors_->dirty(); }
+    void save_anchors();  // throws SystemError
 
 private:
+    Result<void> check(const ipc::Manifest& manifest);
+    Result<void> check(const ipc::RunSecret& secret, const std::vector<ipc::Manifest>& manifests);
+
     std::optional<vault_open::Keeper> keeper_;
     std::string why_;
+    std::filesystem::path anchor_folder_;
+    Result<Anchors> anchors_ = Anchors{};
 };
 
 vault::Masker make_masker(const std::vector<Secret>& secrets);

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/descriptor_store.h"
 #include "base/error.h"
@@ -27,25 +28,33 @@
 #include "sandbox/runner/left_run.h"
 #include "sandbox/runner/runner.h"
 #include "vault/root_key.h"
+#include "vault/root_key_command.h"
 
 namespace berth::runner {
 namespace {
 
 constexpr const char* kUsage =
     "usage: berth-runner KEY --state-dir DIR DAEMON LAUNCHER [EGRESS]\n"
-    "  KEY        --root-key FILE | --root-key-credential FILE   the second as systemd gives it\n"
+    "  KEY        --root-key FILE | --root-key-credential FILE | --root-key-command 'PATH ARG "
+    "...'\n"
+    "             the second as systemd gives it, the third prints it\n"
+    "             --previous-root-key FILE          any number; they only open\n"
     "  DAEMON     --daemon-fd N                     a connected socket; its end is our end\n"
     "             --listen-fd N --daemon-uid UID    a listening socket, one berthd at a time\n"
     "             --socket PATH --daemon-uid UID    the same, made here\n"
     "  LAUNCHER   --launcher-fd N                   a connected socket\n"
     "             --launcher-socket PATH            connected to, and again when it is lost\n"
     "  EGRESS     --egress-fd N | --egress-socket PATH   likewise; none: no run with egress\n"
-    "  --state-dir is where the store lies: a root key below it is refused\n";
+    "  --state-dir is where the store lies: a root key below it is refused\n"
+    "  --anchors DIR is where it remembers how often secrets were changed\n";
 
 // Sockets are SOCK_SEQPACKET; descriptors are handed over by whoever starts us.
 struct Options {
     std::filesystem::path root_key;
     std::filesystem::path root_key_credential;
+    std::string root_key_command;
+    std::vector<std::filesystem::path> previous_root_keys;
+    std::filesystem::path anchors;
     std::filesystem::path state_dir;
     std::filesystem::path socket;
     std::filesystem::path launcher_socket;
@@ -60,8 +69,10 @@ struct Options {
         const int daemons =
             int{daemon_fd.has_value()} + int{listen_fd.has_value()} + int{!socket.empty()};
         const int launchers = int{launcher_fd.has_value()} + int{!launcher_socket.empty()};
-        return root_key.empty() != root_key_credential.empty() && !state_dir.empty() &&
-               daemons == 1 && launchers == 1 && (daemon_fd || daemon_uid);
+        const int keys = int{!root_key.empty()} + int{!root_key_credential.empty()} +
+                         int{!root_key_command.empty()};
+        return keys == 1 && !state_dir.empty() && daemons == 1 && launchers == 1 &&
+               (daemon_fd || daemon_uid);
     }
 };
 
@@ -69,6 +80,9 @@ std::optional<Options> parse(int argc, char** argv) {
     enum Name : int {
         root_key = 1,
         root_key_credential,
+        root_key_command,
+        previous_root_key,
+        anchors,
         state_dir,
         socket,
         launcher_socket,
@@ -82,6 +96,9 @@ std::optional<Options> parse(int argc, char** argv) {
     const option names[] = {
         {"root-key", required_argument, nullptr, root_key},
         {"root-key-credential", required_argument, nullptr, root_key_credential},
+        {"root-key-command", required_argument, nullptr, root_key_command},
+        {"previous-root-key", required_argument, nullptr, previous_root_key},
+        {"anchors", required_argument, nullptr, anchors},
         {"state-dir", required_argument, nullptr, state_dir},
         {"socket", required_argument, nullptr, socket},
         {"launcher-socket", required_argument, nullptr, launcher_socket},
@@ -97,6 +114,9 @@ std::optional<Options> parse(int argc, char** argv) {
         switch (name) {
             case root_key: options.root_key = optarg; break;
             case root_key_credential: options.root_key_credential = optarg; break;
+            case root_key_command: options.root_key_command = optarg; break;
+            case previous_root_key: options.previous_root_keys.emplace_back(optarg); break;
+            case anchors: options.anchors = optarg; break;
             case state_dir: options.state_dir = optarg; break;
             case socket: options.socket = optarg; break;
             case launcher_socket: options.launcher_socket = optarg; break;
@@ -180,15 +200,38 @@ private:
     Timer retry_;
 };
 
+Result<vault::RootKey> load_root_key(const Options& options) {
+    if (!options.root_key_credential.empty())
+        return vault::load_root_key_credential(options.root_key_credential, ::geteuid());
+    if (options.root_key_command.empty())
+        return vault::load_root_key(options.root_key, ::geteuid(), options.state_dir);
+    const auto words = vault::parse_root_key_command(options.root_key_command);
+    if (!words) return tl::unexpected<Failure>{words.error()};
+    return vault::load_root_key_command(*words);
+}
+
+// A previous key that cannot be read is not missed until something needs it.
+Keys load_keys(const Options& options) {
+    std::vector<vault::RootKey> previous;
+    for (const auto& path : options.previous_root_keys) {
+        auto key = vault::load_root_key(path, ::geteuid(), options.state_dir);
+        if (key)
+            previous.push_back(std::move(*key));
+        else
+            log_warning("a previous root key is not used", {{"why", key.error().message}});
+    }
+    Keys keys{load_root_key(options), std::move(previous)};
+    if (!options.anchors.empty()) keys.keep_anchors_in(options.anchors);
+    return keys;
+}
+
 int run(const Options& options) {
     settle();
     auto left = DescriptorStore::inherited(kStoredPrefix);
     const SecretMemory memory = lock_secret_memory(limits::kSecretMemoryBytes);
     if (memory == SecretMemory::unlocked)
         log_warning("secrets are in memory that can be swapped out; raise LimitMEMLOCK=");
-    Keys keys{options.root_key.empty()
-                  ? vault::load_root_key_credential(options.root_key_credential, ::geteuid())
-                  : vault::load_root_key(options.root_key, ::geteuid(), options.state_dir)};
+    Keys keys = load_keys(options);
     if (!keys.why().empty())
         log_error("there is no root key, no run can start", {{"why", keys.why()}});
 
