@@ -65,6 +65,7 @@ private:
 struct Request {
     Method method = Method::get;
     std::string target;             // path as it came, without the query; for logs
+    std::string raw_query;          // as it came, without the '?'
     std::vector<std::string> path;  // decoded segments: {"v2", "tenants", "7"}
     NamedValues params;             // the route's {names}
     Query query;
@@ -95,6 +96,7 @@ struct HttpLimits {
     std::size_t body_bytes_per_second = limits::kHttpBodyBytesPerSecond;
     std::size_t read_ahead_bytes = limits::kHttpReadAheadBytes;
     std::size_t unsent_bytes = limits::kHttpUnsentBytes;
+    std::size_t bodies_bytes = limits::kHttpBodiesBytes;
     std::size_t connections = limits::kHttpConnections;
     std::size_t connections_per_uid = limits::kHttpConnectionsPerUid;
     std::size_t refusals = limits::kHttpRefusals;

@@ -28,7 +28,7 @@ Fd make_spool(const std::filesystem::path& directory) {
 
 bool has_type(const Headers& headers, std::string_view wanted) {
     const auto type = headers.find("content-type");
-    return !type || to_lower_ascii(trim(type->substr(0, type->find(';')))) == wanted;
+    return wanted.empty() || !type || to_lower_ascii(trim(type->substr(0, type->find(';')))) == wanted;
 }
 
 }  // namespace
@@ -44,6 +44,7 @@ HttpConnection::HttpConnection(Server& server, Fd fd, Peer peer, Admission admis
 
 HttpConnection::~HttpConnection() {
     *alive_ = false;
+    release_body();
     if (exchange_) exchange_->detach();
 }
 
@@ -151,7 +152,11 @@ void HttpConnection::head_arrived() {
 }
 
 void HttpConnection::body_arrived() {
-    if (!match_ || match_->route->body_place != BodyPlace::file) return;
+    if (!match_) return;
+    if (match_->route->body_place == BodyPlace::memory) {
+        if (auto held = hold_body(); !held) refuse(error_answer(held.error()));
+        return;
+    }
     if (auto kept = spool(parser_.take_body()); !kept) refuse(error_answer(kept.error()));
 }
 
@@ -167,6 +172,18 @@ Result<void> HttpConnection::spool(std::string bytes) {
     }
 }
 
+Result<void> HttpConnection::hold_body() {
+    const auto came = static_cast<std::size_t>(parser_.body_bytes()) - held_body_;
+    if (came > 0 && !server_.hold_body(came))
+        return fail(FailureKind::busy, "too many requests with large bodies at once; try again");
+    held_body_ += came;
+    return {};
+}
+
+void HttpConnection::release_body() {
+    server_.release_body(std::exchange(held_body_, 0));
+}
+
 void HttpConnection::dispatch() {
     const Route& route = *match_->route;
     RequestHead& head = parser_.head();
@@ -177,10 +194,12 @@ void HttpConnection::dispatch() {
         (void)::lseek(spool_.get(), 0, SEEK_SET);  // cannot fail on a file of our own
         request.body_file = std::move(spool_);
     } else {
+        if (auto held = hold_body(); !held) return refuse(error_answer(held.error()));
         request.body = parser_.take_body();
     }
     request.method = head.method;
     request.target = std::move(head.target.raw_path);
+    request.raw_query = std::move(head.target.raw_query);
     request.path = std::move(head.target.path);
     request.params = std::move(match_->params);
     request.query = std::move(head.target.query);

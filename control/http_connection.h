@@ -55,6 +55,8 @@ private:
     void head_arrived();
     void body_arrived();
     void dispatch();
+    Result<void> hold_body();
+    void release_body();
     Result<void> spool(std::string bytes);
     // An answer that is not a handler's.
     void refuse(const ErrorAnswer& why, AfterAnswer after = AfterAnswer::close,
@@ -87,6 +89,7 @@ private:
 
     std::optional<Match> match_;  // of the request in the parser
     Fd spool_;
+    std::size_t held_body_ = 0;  // of the body in memory, counted by the server
     std::shared_ptr<Exchange> exchange_;
     bool event_stream_ = false;
 

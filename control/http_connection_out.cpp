@@ -28,6 +28,7 @@ void HttpConnection::answered(AfterAnswer after) {
     exchange_.reset();
     match_.reset();
     spool_.reset();
+    release_body();
     since_ = now();
     if (after == AfterAnswer::close) return linger();
     phase_ = Phase::reading;

@@ -12,6 +12,10 @@ namespace berth {
 enum class Role { none, administrator };
 std::string_view to_string(Role role);
 
+// Whom a socket serves. peers: processes of this host, each with the role its credentials
+// give. anybody: what a reverse proxy brings; whoever it is has no role.
+enum class Audience { peers, anybody };
+
 // Credentials as they were when the peer called connect(2).
 struct Peer {
     pid_t pid = 0;  // for messages; may be somebody else's by now

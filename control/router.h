@@ -29,7 +29,8 @@ struct Route {
     std::size_t body_limit = limits::kHttpBodyBytes;
     BodyPlace body_place = BodyPlace::memory;
     ErrorStyle error_style = ErrorStyle::fields;
-    std::string content_type = "application/json";  // of a body that says what it is; else 415
+    // Of a body that says what it is; else 415. Empty: any.
+    std::string content_type = "application/json";
 };
 
 struct Match {
@@ -43,6 +44,9 @@ struct NoMethod {
 
 class Router {
 public:
+    // For anybody: takes routes without a role only, and none of the API's (asserted).
+    explicit Router(Audience audience = Audience::peers) : audience_{audience} {}
+
     // Two routes with the same method and shape are our mistake (asserted).
     void add(Route route);
     void add(std::vector<Route> routes);
@@ -51,8 +55,10 @@ public:
     std::variant<Match, NoPath, NoMethod> find(Method method,
                                                const std::vector<std::string>& path) const;
     const std::vector<Route>& routes() const { return routes_; }
+    Audience audience() const { return audience_; }
 
 private:
+    Audience audience_;
     // Behind a pointer-stable order: routes_ is not changed once the server runs.
     std::vector<Route> routes_;
     std::vector<std::vector<std::string>> patterns_;  // routes_[i].pattern, split

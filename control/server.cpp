@@ -28,9 +28,11 @@ Server::~Server() {
 void Server::accept(Fd fd) {
     try {
         const int raw = fd.get();
+        const bool anybody = router_.audience() == Audience::anybody;
         Peer peer = read_peer(raw, options_.peers);
+        if (anybody) peer.role = Role::none;  // also of root: it is the proxy's, not the client's
         std::optional<ErrorAnswer> refusal;
-        if (peer.role == Role::none)
+        if (!anybody && peer.role == Role::none)
             refusal = error_answer(Failure{FailureKind::denied, {}, {}});
         else if (!has_room_for(peer.uid))
             refusal = error_answer(
@@ -59,8 +61,17 @@ void Server::accept(Fd fd) {
 
 bool Server::has_room_for(uid_t uid) const {
     if (open_.size() - refused_ >= options_.limits.connections) return false;
+    if (router_.audience() == Audience::anybody) return true;  // all come from the one proxy
     const auto served = served_.find(uid);
     return served == served_.end() || served->second < options_.limits.connections_per_uid;
+}
+
+bool Server::hold_body(std::size_t bytes) {
+    if (bytes > options_.limits.bodies_bytes ||
+        held_body_bytes_ > options_.limits.bodies_bytes - bytes)
+        return false;
+    held_body_bytes_ += bytes;
+    return true;
 }
 
 void Server::closed(HttpConnection& connection) {

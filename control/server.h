@@ -1,4 +1,5 @@
-// Accepts connections of a listening Unix socket and serves HTTP/1.1 on them:
+// Accepts connections of a listening Unix socket and serves HTTP/1.1 on them, to the
+// audience of its router:
 // keep-alive, one request of a connection at a time, answers in order. Hostile
 // and slow clients are cut off by HttpLimits; what one client may do is in
 // http_connection.h. Thread: loop.
@@ -52,6 +53,9 @@ private:
     friend class HttpConnection;
     void accept(Fd fd);
     bool has_room_for(uid_t uid) const;
+    // Whether bodies in memory may have so much more; if so, they have.
+    bool hold_body(std::size_t bytes);
+    void release_body(std::size_t bytes) { held_body_bytes_ -= bytes; }
     void closed(HttpConnection& connection);  // called by a connection, at most once
     void bury();
     void sweep();
@@ -60,6 +64,7 @@ private:
     const Clock& clock_;
     const Router& router_;
     ServerOptions options_;
+    std::size_t held_body_bytes_ = 0;  // of requests that are being read or answered
     std::map<HttpConnection*, std::unique_ptr<HttpConnection>> open_;
     // Closed, and kept until the callback that closed them is over.
     std::vector<std::unique_ptr<HttpConnection>> closed_;

@@ -89,6 +89,7 @@ Result<Target> parse_target(std::string_view target) {
         auto query = parse_query(target.substr(mark + 1));
         if (!query) return pass_on(query);
         parsed.query = *std::move(query);
+        parsed.raw_query = target.substr(mark + 1);
     }
     return parsed;
 }

@@ -13,6 +13,7 @@ namespace berth {
 
 struct Target {
     std::string raw_path;
+    std::string raw_query;
     std::vector<std::string> path;  // "/" is one empty segment
     Query query;
 };

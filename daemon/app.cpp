@@ -12,6 +12,7 @@
 #include "base/loop/signals.h"
 #include "base/loop/timer.h"
 #include "base/loop/worker.h"
+#include "control/public/routes.h"
 #include "control/routes.h"
 #include "control/server.h"
 #include "daemon/api_impl.h"
@@ -51,13 +52,13 @@ void log_sweep(const Result<Swept>& swept) {
 
 class AppImpl final : public App {
 public:
-    AppImpl(Config config, Fd control, std::filesystem::path config_file,
+    AppImpl(Config config, Sockets sockets, std::filesystem::path config_file,
             std::unique_ptr<Loop> loop, std::unique_ptr<Store> store)
         : config_{std::move(config)},
           config_file_{std::move(config_file)},
           loop_{std::move(loop)},
           store_{std::move(store)},
-          control_{std::move(control)} {
+          sockets_{std::move(sockets)} {
         add_integration_routes(router_, api_);
         add_connection_routes(router_, api_);
         add_tenant_routes(router_, api_);
@@ -65,6 +66,7 @@ public:
         add_run_routes(router_, api_);
         add_log_routes(router_, api_);
         add_admin_routes(router_, api_);
+        add_up_route(public_router_);
         store_->on_broken([this](const Failure& why) { store_broke(why); });
     }
 
@@ -94,7 +96,10 @@ private:
 
     void serve() {
         if (stopping_) return;
-        server_.emplace(*loop_, clock_, std::move(control_), router_, server_options());
+        server_.emplace(*loop_, clock_, std::move(sockets_.control), router_, server_options());
+        if (sockets_.open)
+            public_server_.emplace(*loop_, clock_, std::move(sockets_.open), public_router_,
+                                   public_options());
         runner_.connect();
         store_own_programs();
         schedules_.open();
@@ -149,6 +154,13 @@ private:
         options.peers.daemon_uid = ::geteuid();
         // As root (a test, a container) the group would be root's own: no group then.
         if (::getegid() != 0) options.peers.group = ::getegid();
+        options.spool_directory = config_.store_dir();
+        return options;
+    }
+
+    ServerOptions public_options() const {
+        ServerOptions options;
+        options.limits = public_limits();
         options.spool_directory = config_.store_dir();
         return options;
     }
@@ -246,10 +258,10 @@ private:
         last_.stop();
         service_.stopping("stopping");
         const auto leave = [this] { loop_->stop(); };
-        if (server_)
-            server_->stop(leave);
-        else
-            leave();
+        if (!server_) return leave();
+        // Who is still answered by the public one may be waiting for the other.
+        if (!public_server_) return server_->stop(leave);
+        public_server_->stop([this, leave] { server_->stop(leave); });
     }
 
     // What is on disk is known only after the store was opened anew: recovery puts
@@ -274,7 +286,7 @@ private:
     SystemClock clock_;
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<Store> store_;
-    Fd control_;
+    Sockets sockets_;
     LogStore logs_{config_.store_dir() / "logs", *loop_,
                    [&store = *store_](const StoreError& trouble) { store.notice(trouble); }};
     LogHub hub_{logs_};
@@ -322,6 +334,8 @@ private:
     LeaseKeeper leases_{alarms_, clock_, *store_, [this] { engine_.kick(); }};
     Router router_;
     std::optional<Server> server_;
+    Router public_router_{Audience::anybody};
+    std::optional<Server> public_server_;
     Service service_{*loop_};
     Timer grace_{*loop_, [this] { grace_is_over(); }};
     Timer last_{*loop_, [this] { end(); }};  // recovery puts right what did not end in time
@@ -339,14 +353,14 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<App>> App::make(Config config, Fd control,
+Result<std::unique_ptr<App>> App::make(Config config, Sockets sockets,
                                        std::filesystem::path config_file) {
     auto loop = std::make_unique<Loop>();
     static const SystemClock clock;
     auto store = Store::open(config.store_dir(), *loop, clock);
     if (!store) return pass_on(store);
     remove_unfinished_releases(config.releases_dir);
-    return std::unique_ptr<App>{std::make_unique<AppImpl>(std::move(config), std::move(control),
+    return std::unique_ptr<App>{std::make_unique<AppImpl>(std::move(config), std::move(sockets),
                                                           std::move(config_file), std::move(loop),
                                                           std::move(*store))};
 }

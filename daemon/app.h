@@ -12,10 +12,14 @@ namespace berth {
 
 class App {
 public:
-    // `control` is the listening socket; `config_file` is read again at SIGHUP, and taken
+    struct Sockets {  // listening
+        Fd control;
+        Fd open;  // for anybody; none: no webhooks, no auth links
+    };
+    // `config_file` is read again at SIGHUP, and taken
     // if it is right. Refusals: the store is in use, of a newer Berth, not a store ...
     // Throws SystemError and StoreError.
-    static Result<std::unique_ptr<App>> make(Config config, Fd control,
+    static Result<std::unique_ptr<App>> make(Config config, Sockets sockets,
                                              std::filesystem::path config_file);
     virtual ~App() = default;
 

@@ -31,6 +31,7 @@ namespace {
 using namespace std::chrono_literals;
 constexpr int kListenFd = 3;  // as systemd's socket activation hands it over
 constexpr int kConfigFd = 4;
+constexpr int kPublicFd = 5;
 constexpr auto kFirstBackoff = 50ms;
 constexpr auto kMaxBackoff = 5'000ms;
 constexpr auto kLivedWell = 10s;  // after so long an end is not part of a row of them
@@ -190,10 +191,12 @@ void prepare_folders(const Config& config, const DaemonIds& ids) {
 int supervise(const Config& config, const std::filesystem::path& config_file) {
     const DaemonIds ids = choose_ids(config);
     prepare_folders(config, ids);
-    // Control: anybody may connect, the peer's credentials decide. The others:
-    // only the one program that speaks there.
+    // Control: anybody may connect, the peer's credentials decide. Public: anybody, without
+    // any. The others: only the one program that speaks there.
     const Fd control =
         listen_for(config.control_socket(), 0666, ids.daemon_uid, ids.daemon_gid, SOCK_STREAM);
+    const Fd open =
+        listen_for(config.public_socket(), 0666, ids.daemon_uid, ids.daemon_gid, SOCK_STREAM);
     const Fd runner =
         listen_for(config.runner_socket(), 0600, ids.daemon_uid, ids.daemon_gid, SOCK_SEQPACKET);
     const Fd launcher =
@@ -233,9 +236,12 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     const Fd config_fd{check(::open(config_file.c_str(), O_RDONLY | O_CLOEXEC), "opening '{}'",
                              config_file.string())};
     daemon_options.argv = command("berthd", {"--config", fmt::format("/proc/self/fd/{}", kConfigFd),
-                                             "--listen-fd", std::to_string(kListenFd)});
+                                             "--listen-fd", std::to_string(kListenFd),
+                                             "--public-fd", std::to_string(kPublicFd)});
     daemon_options.env = env;
-    daemon_options.fds = {{control.get(), kListenFd}, {config_fd.get(), kConfigFd}};
+    daemon_options.fds = {{control.get(), kListenFd},
+                          {config_fd.get(), kConfigFd},
+                          {open.get(), kPublicFd}};
     if (::geteuid() == 0) {
         runner_options.uid = ids.runner_uid;
         runner_options.gid = ids.runner_gid;
@@ -303,6 +309,7 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     const Signals signals{loop, {SIGTERM, SIGINT}, [&](int) { stop_all(); }};
     loop.run();
     ::unlink(config.control_socket().c_str());
+    ::unlink(config.public_socket().c_str());
     ::unlink(config.runner_socket().c_str());
     ::unlink(config.launcher_socket().c_str());
     ::unlink(config.egress_socket().c_str());

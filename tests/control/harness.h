@@ -38,7 +38,8 @@ class ServerInThread {
 public:
     // `routes` is called once, before the loop runs.
     explicit ServerInThread(const std::function<void(Router&)>& routes,
-                            const std::function<void(ServerOptions&)>& tune = {});
+                            const std::function<void(ServerOptions&)>& tune = {},
+                            Audience audience = Audience::peers);
     ~ServerInThread();
 
     const std::filesystem::path& socket() const { return socket_; }

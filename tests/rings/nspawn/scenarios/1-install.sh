@@ -4,7 +4,7 @@ ring=/usr/local/lib/berth-ring
 
 check 'the package installs' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
 check 'it is ready by itself' eventually ready
-for unit in berth.target berth-drain.service berthd.socket berth-runner.socket berth-launcher.socket \
+for unit in berth.target berth-drain.service berthd.socket berth-public.socket berth-runner.socket berth-launcher.socket \
     berth-egress.socket berthd.service berth-runner.service berth-launcher.service berth-egress.service; do
     check "$unit is active and enabled" equal \
         "$(guest systemctl is-active $unit) $(guest systemctl is-enabled $unit)" 'active enabled'
@@ -16,6 +16,7 @@ check 'the store is berthd'"'"'s alone' equal "$(folder /var/lib/berth/store)" '
 check 'the keys are berth-runner'"'"'s alone' equal "$(folder /var/lib/berth/keys)" 'berth-runner:berth-runner 700'
 check 'so is the root key' equal "$(folder /var/lib/berth/keys/root.key)" 'berth-runner:berth-runner 400'
 check 'anybody may knock at the control socket' equal "$(folder /run/berth/control.sock)" 'berth:berth 666'
+check 'and at the public one' equal "$(folder /run/berth/public.sock)" 'berth:berth 666'
 check 'only berthd at that of the runner' equal "$(folder /run/berth/runner.sock)" 'berth:berth 600'
 check 'only the runner at that of the launcher' equal "$(folder /run/berth/launcher.sock)" 'berth-runner:berth-runner 600'
 check 'and of berth-egress' equal "$(folder /run/berth/egress.sock)" 'berth-runner:berth-runner 600'
