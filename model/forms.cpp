@@ -103,12 +103,21 @@ Json to_form(const Connector& c) {
 
 Json to_form(const Connection& c) {
     return {{"connector", c.connector_name},
+            {"kind", or_null(c.kind)},
             {"isGlobal", !c.tenant_id.has_value()},
             {"status", to_string(c.status)},
             {"reason", or_null(c.reason)},
             {"last_change",
              or_null(c.last_change == Time{} ? std::nullopt : std::optional<Time>{c.last_change})},
+            {"fields", c.readable},
             {"secrets", c.fields}};
+}
+
+Json to_form(const ConnectionEvent& e) {
+    return {{"status", to_string(e.status)},
+            {"reason", or_null(e.reason)},
+            {"by", e.actor},
+            {"date", to_rfc3339(e.time)}};
 }
 
 Json to_form(const RunEvent& e) {
@@ -234,6 +243,7 @@ template Json to_forms(const std::vector<Integration>&);
 template Json to_forms(const std::vector<Release>&);
 template Json to_forms(const std::vector<Connector>&);
 template Json to_forms(const std::vector<Connection>&);
+template Json to_forms(const std::vector<ConnectionEvent>&);
 template Json to_forms(const std::vector<RunEvent>&);
 template Json to_forms(const std::vector<RunConnection>&);
 template Json to_forms(const std::vector<RunView>&);

@@ -13,6 +13,7 @@ Json to_form(const Integration& integration);
 Json to_form(const Release& release);
 Json to_form(const Connector& connector);
 Json to_form(const Connection& connection);
+Json to_form(const ConnectionEvent& event);
 Json to_form(const RunEvent& event);
 Json to_form(const RunConnection& connection);
 Json to_form(const LogChunk& chunk);

@@ -20,7 +20,6 @@ inline constexpr std::size_t kHttpBodyBytes = 1 * MiB;
 inline constexpr std::size_t kReleaseUploadBytes = 256 * MiB;  // the one route with a large body
 inline constexpr auto kHttpHeadTime = 10s;  // from the first byte to the end of the head
 inline constexpr std::size_t kHttpBodyBytesPerSecond = 1 * KiB;  // slower senders are cut off
-inline constexpr std::size_t kHttpBodiesBytes = 256 * MiB;  // in memory, of all requests together
 inline constexpr auto kHttpIdleTime = 60s;                       // keep-alive
 inline constexpr std::size_t kHttpConnections = 1024;
 inline constexpr std::size_t kHttpConnectionsPerUid = 256;
@@ -36,27 +35,12 @@ inline constexpr auto kHttpHeartbeat = 15s;       // between signs of life on a 
 inline constexpr auto kHttpStopTime = 10s;        // for requests in flight when the daemon stops
 inline constexpr auto kHttpSweep = 250ms;         // how often deadlines are looked at
 
-// --- the public socket: what anybody may reach through a reverse proxy
-inline constexpr std::size_t kPublicConnections = 512;  // nginx and Caddy keep theirs open
-inline constexpr std::size_t kPublicBodiesBytes = 64 * MiB;
-inline constexpr auto kPublicHeadTime = 5s;
-inline constexpr auto kPublicBodyWindow = 5s;
-inline constexpr std::size_t kPublicBodyBytesPerSecond = 4 * KiB;
-inline constexpr auto kPublicIdleTime = 75s;  // longer than nginx keeps an idle one (60 s)
-
-// --- webhooks
-inline constexpr std::size_t kWebhookBodyBytes = 5 * MiB;
-inline constexpr std::size_t kWebhookHeadersBytes = 4 * KiB;  // of a delivery, kept for its run
-inline constexpr std::size_t kWebhookChallengeBytes = 1 * KiB;
-inline constexpr std::size_t kWebhookDeliveries = 100;  // on the record, of each endpoint
-inline constexpr auto kWebhookOverlap = 24h;            // a replaced address still serves
-inline constexpr auto kWebhookMaxOverlap = 30 * 24h;
-// Of one endpoint in a second, and ten times as many at once after a quiet time.
-inline constexpr std::int64_t kWebhookRate = 1000;
-inline constexpr std::int64_t kWebhookBurst = 10;
-// Of one client: deliveries that were refused, in a minute.
-inline constexpr std::int64_t kWebhookRefusals = 60;
-inline constexpr std::size_t kWebhookClients = 4096;  // that are remembered
+// --- the page behind an auth link
+inline constexpr std::size_t kFormBytes = 256 * KiB;
+inline constexpr std::size_t kFormFields = 64;
+inline constexpr int kConnectViewsPerMinute = 60;  // of each link
+inline constexpr int kConnectFormsPerMinute = 20;
+inline constexpr std::size_t kConnectLinks = 4096;  // that are remembered
 
 // --- JSON from people (reliability.md B3)
 inline constexpr int kJsonDepth = 64;
@@ -81,6 +65,10 @@ inline constexpr std::size_t kReleaseBytes = 1024 * MiB;  // unpacked
 // --- secrets
 inline constexpr std::size_t kSecretBytes = 64 * KiB;  // one field; the envelope's largest padding
 inline constexpr std::size_t kSecretFields = 64;       // per connection
+inline constexpr std::size_t kFieldBytes = 4 * KiB;    // of a connection, one that is no secret
+inline constexpr std::size_t kFieldNameBytes = 40;     // of a connector kind's field
+inline constexpr std::size_t kKindFields = 32;
+inline constexpr std::int64_t kConnectionEvents = 100;  // of each connection's history
 inline constexpr std::size_t kSecretMemoryBytes = 4 * MiB;  // locked, in berth-runner; a power of 2
 inline constexpr std::size_t kMaskableSecretBytes = 6;      // shorter ones would mask half a log
 inline constexpr std::size_t kMaskPatternBytes = 1 * MiB;   // of all forms of a run's secrets

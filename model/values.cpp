@@ -64,6 +64,8 @@ std::string_view to_string(ConnectionStatus status) {
     switch (status) {
         case ConnectionStatus::connected: return "connected";
         case ConnectionStatus::disconnected: return "disconnected";
+        case ConnectionStatus::pending: return "pending";
+        case ConnectionStatus::failed_refresh: return "failed_refresh";
     }
     std::abort();
 }
@@ -100,7 +102,9 @@ std::optional<Channel> parse_channel(std::string_view word) {
 }
 
 std::optional<ConnectionStatus> parse_connection_status(std::string_view word) {
-    return find_word(std::array{ConnectionStatus::connected, ConnectionStatus::disconnected}, word);
+    return find_word(std::array{ConnectionStatus::connected, ConnectionStatus::disconnected,
+                                ConnectionStatus::pending, ConnectionStatus::failed_refresh},
+                     word);
 }
 
 std::optional<OutputStream> parse_output_stream(std::string_view word) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +26,12 @@ enum class NetworkMode { none, egress, host };
 enum class OnLost { fail, retry };
 // Which release a tenant runs: its own, the integration's default, the newest.
 enum class Channel { Latest, Default };
-enum class ConnectionStatus { connected, disconnected };
+enum class ConnectionStatus {
+    connected,
+    disconnected,
+    pending,        // begun: its fields are there, the provider's consent is not
+    failed_refresh  // the provider no longer takes its tokens: reconnect
+};
 
 std::string_view to_string(RunMode mode);
 std::string_view to_string(TriggerSource source);
@@ -89,7 +95,7 @@ struct Release {
 struct Connector {
     ConnectorId id;
     std::string name;  // slug
-    std::string kind;  // `custom` until the connector kinds exist
+    std::string kind;  // of connectors/kinds, or `custom`: any fields, all of them secret
     Time created{};
 };
 
@@ -103,7 +109,30 @@ struct Connection {
     ConnectionStatus status = ConnectionStatus::disconnected;
     std::string reason;  // why it is disconnected; may be empty
     Time last_change{};
-    std::vector<std::string> fields;  // names of the secrets it holds, sorted
+    std::vector<std::string> fields;                // names of the secrets it holds, sorted
+    std::string kind;                               // of its connector
+    std::map<std::string, std::string> readable{};  // its fields that are no secret
+};
+
+// What a connection was before, or has become.
+struct ConnectionEvent {
+    ConnectionStatus status = ConnectionStatus::disconnected;
+    std::string reason;
+    std::string actor;
+    Time time{};
+};
+
+// What an integration's app is at a provider, whichever tenant connects.
+struct Provisioning {
+    ConnectionId id;  // of the row that holds it; 0: nothing was provisioned yet
+    IntegrationId integration_id;
+    ConnectorId connector_id;
+    std::string connector_name;
+    std::string kind;
+    bool is_global = false;
+    std::map<std::string, std::string> readable;  // client id, scopes, base URL, ...
+    std::vector<std::string> secrets;             // names, sorted
+    Time last_change{};
 };
 
 // One sealed field of a connection. Only the runner can open it.

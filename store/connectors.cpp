@@ -68,7 +68,8 @@ Result<void> attach_connector(Db& db, const By& by, IntegrationId integration,
         {integration, found->id});
     if (now && (now->integer(0) != 0) == connector.is_global) return {};
     if (now && db.one("select 1 from connections where integration_id = $1 and connector_id = $2"
-                      " and status = 'connected'",
+                      " and part = 'connection'"
+                      " and status <> 'disconnected'",
                       {integration, found->id}))
         return fail_at(FailureKind::conflict, "isGlobal",
                        "connector '{}' holds secrets; disconnect it before you change 'isGlobal'",

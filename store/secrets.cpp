@@ -3,99 +3,15 @@
 #include <algorithm>
 
 #include "model/limits.h"
-#include "store/connectors.h"
-#include "store/sql.h"
+#include "store/connection_rows.h"
 
 namespace berth {
 namespace {
 
-constexpr std::string_view kSelect =
-    "select connections.id, connector_id, connectors.name, integration_id, tenant_id, status,"
-    " reason, last_change from connections join connectors on connectors.id = connector_id";
-
-Connection read_connection(Db& db, const Row& row) {
-    Columns c{row};
-    Connection connection;
-    connection.id = c.id<ConnectionId>();
-    connection.connector_id = c.id<ConnectorId>();
-    connection.connector_name = c.text();
-    connection.integration_id = c.id<IntegrationId>();
-    connection.tenant_id = c.maybe_id<TenantId>();
-    connection.status = c.word(parse_connection_status);
-    connection.reason = c.text();
-    connection.last_change = c.time();
-    connection.fields =
-        read_rows(db.query("select field from secrets where connection_id = $1 order by field",
-                           {connection.id}),
-                  [](const Row& field) { return field.text(0); });
-    return connection;
-}
-
-Result<Connection> get_connection_by_id(Db& db, ConnectionId id) {
-    const auto row = db.one(fmt::format("{} where connections.id = $1", kSelect), {id});
-    if (!row) return fail(FailureKind::not_found, "there is no connection '{}'", id.value);
-    return read_connection(db, *row);
-}
-
-KeyScope scope_of(const Connection& connection) {
-    if (connection.tenant_id) return {KeyScope::Kind::tenant, connection.tenant_id->value};
-    return {KeyScope::Kind::integration, connection.integration_id.value};
-}
-
-// The connector's id, when the owner may hold secrets of it.
-Result<ConnectorId> check_owner(Db& db, const ConnectionOwner& owner, std::string_view connector) {
-    if (owner.tenant_id) {
-        const auto tenant =
-            db.one("select archived from tenants where id = $1 and integration_id = $2",
-                   {owner.tenant_id, owner.integration_id});
-        if (!tenant)
-            return fail(FailureKind::not_found, "there is no tenant '{}'", owner.tenant_id->value);
-        if (tenant->integer(0) != 0)
-            return fail(FailureKind::conflict, "tenant '{}' is archived; restore it first",
-                        owner.tenant_id->value);
-    }
-    const auto row = db.one(
-        "select connector_id, is_global from integration_connectors"
-        " join connectors on connectors.id = connector_id"
-        " where integration_id = $1 and connectors.name = $2",
-        {owner.integration_id, connector});
-    if (!row)
-        return fail(FailureKind::not_found, "integration '{}' does not use connector '{}'",
-                    owner.integration_id.value, printable(connector));
-    const bool is_global = row->integer(1) != 0;
-    if (is_global && owner.tenant_id)
-        return fail_at(FailureKind::unprocessable, "connector",
-                       "connector '{}' is global: its secrets belong to integration '{}', not to "
-                       "a tenant",
-                       connector, owner.integration_id.value);
-    if (!is_global && !owner.tenant_id)
-        return fail_at(FailureKind::unprocessable, "connector",
-                       "connector '{}' is not global: each tenant of integration '{}' has its own "
-                       "secrets",
-                       connector, owner.integration_id.value);
-    return ConnectorId{row->integer(0)};
-}
-
-std::string object_of(const Connection& connection) {
-    const KeyScope scope = scope_of(connection);
-    return fmt::format("{} {} connector {}", to_string(scope.kind), scope.id,
-                       connection.connector_name);
-}
-
-std::optional<Row> find_connection(Db& db, const ConnectionOwner& owner, ConnectorId connector) {
-    if (owner.tenant_id)
-        return db.one(fmt::format("{} where tenant_id = $1 and connector_id = $2", kSelect),
-                      {owner.tenant_id, connector});
-    return db.one(
-        fmt::format("{} where tenant_id is null and integration_id = $1 and connector_id = $2",
-                    kSelect),
-        {owner.integration_id, connector});
-}
-
-Result<void> check_fields(const std::vector<SealedField>& fields) {
-    if (fields.empty())
+Result<void> check_write(const ConnectionWrite& write) {
+    if (write.sealed.empty() && write.readable.empty() && write.status)
         return fail_at(FailureKind::unprocessable, "secrets", "no secrets were given");
-    for (const SealedField& sealed : fields)
+    for (const SealedField& sealed : write.sealed)
         if (sealed.field.empty() || sealed.field.size() > limits::kNameBytes)
             return fail_at(FailureKind::unprocessable, "secrets",
                            "secret '{}': a name has 1 to {} bytes", printable(sealed.field),
@@ -103,8 +19,19 @@ Result<void> check_fields(const std::vector<SealedField>& fields) {
     return {};
 }
 
-// Upserts one field. conflict past a later version, or when the one-time key was
-// used before.
+// What runs get: connected, and used now: secrets of a connector that was global before,
+// or the other way round, stay out.
+constexpr std::string_view kOfRun =
+    " from integration_connectors as used"
+    " join connectors on connectors.id = used.connector_id"
+    " join connections on connections.integration_id = used.integration_id"
+    "  and connections.connector_id = used.connector_id"
+    "  and connections.part = 'connection' and connections.status = 'connected'"
+    "  and ((used.is_global = 0 and connections.tenant_id = $2)"
+    "   or (used.is_global = 1 and connections.tenant_id is null))";
+
+}  // namespace
+
 Result<void> put_secret(Db& db, const Connection& connection, std::uint64_t version,
                         const SealedField& sealed) {
     const auto head = read_envelope_head(sealed.envelope);
@@ -130,51 +57,60 @@ Result<void> put_secret(Db& db, const Connection& connection, std::uint64_t vers
         " salt = excluded.salt",
         {connection.id, sealed.field, connection.tenant_id, version, Bytes{sealed.envelope},
          head->key_id, Bytes{head->salt}});
+    // What it was before the kind called it a secret.
+    db.exec("delete from connection_fields where connection_id = $1 and field = $2",
+            {connection.id, sealed.field});
     return {};
 }
 
-}  // namespace
+Result<void> check_version(Db& db, ConnectionId id, std::uint64_t version) {
+    const auto last = db.must("select last_version from connections where id = $1", {id});
+    if (version != 0 && version <= static_cast<std::uint64_t>(last.integer(0))) return {};
+    return fail(FailureKind::invalid, "version {} of connection '{}' was never given out", version,
+                id.value);
+}
 
-Result<SecretReservation> reserve_secrets(Db& db, const By& by, const ConnectionOwner& owner,
-                                          std::string_view connector) {
-    const auto id = check_owner(db, owner, connector);
-    if (!id) return tl::unexpected<Failure>{id.error()};
-    db.exec(
-        "insert into connections (connector_id, integration_id, tenant_id, status, reason,"
-        " last_version, last_change) values ($1, $2, $3, 'disconnected', '', 0, $4)"
-        " on conflict do nothing",
-        {*id, owner.integration_id, owner.tenant_id, by.now});
-    SecretReservation reservation;
-    reservation.connection = read_connection(db, *find_connection(db, owner, *id));
-    reservation.scope = scope_of(reservation.connection);
+std::uint64_t next_version(Db& db, ConnectionId id) {
     const auto version = db.must(
         "update connections set last_version = last_version + 1 where id = $1"
         " returning last_version",
-        {reservation.connection.id});
-    reservation.version = static_cast<std::uint64_t>(version.integer(0));
+        {id});
+    return static_cast<std::uint64_t>(version.integer(0));
+}
+
+Result<SecretReservation> reserve_secrets(Db& db, const By& by, const ConnectionOwner& owner,
+                                          std::string_view connector) {
+    auto connection = open_connection(db, by, owner, connector);
+    if (!connection) return pass_on(connection);
+    SecretReservation reservation;
+    reservation.connection = std::move(*connection);
+    reservation.scope = scope_of(reservation.connection);
+    reservation.version = next_version(db, reservation.connection.id);
     return reservation;
 }
 
 Result<Connection> set_secrets(Db& db, const By& by, ConnectionId id, std::uint64_t version,
-                               const std::vector<SealedField>& fields) {
-    auto connection = get_connection_by_id(db, id);
+                               const ConnectionWrite& write) {
+    auto connection = get_connection(db, id);
     if (!connection) return pass_on(connection);
-    if (auto ok = check_fields(fields); !ok) return pass_on(ok);
-    const auto last = db.must("select last_version from connections where id = $1", {id});
-    if (version == 0 || version > static_cast<std::uint64_t>(last.integer(0)))
-        return fail(FailureKind::invalid, "version {} of connection '{}' was never given out",
-                    version, id.value);
+    if (auto ok = check_write(write); !ok) return pass_on(ok);
+    if (auto ok = check_version(db, id, version); !ok) return pass_on(ok);
     std::string names;
-    for (const SealedField& sealed : fields) {
+    for (const SealedField& sealed : write.sealed) {
         if (auto ok = put_secret(db, *connection, version, sealed); !ok) return pass_on(ok);
         names += fmt::format("{}{}", names.empty() ? "" : ", ", sealed.field);
     }
-    db.exec(
-        "update connections set status = 'connected', reason = '', last_change = $2 where id = $1",
-        {id, by.now});
+    write_fields(db, id, write.readable);
+    for (const auto& [field, value] : write.readable)
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", field);
+    if (write.status) {
+        db.exec("update connections set status = $2, reason = $3, last_change = $4 where id = $1",
+                {id, to_string(*write.status), write.reason, by.now});
+        add_event(db, by, id, *write.status, write.reason);
+    }
     audit(db, by, "secret.set", object_of(*connection),
           fmt::format("fields {} version {}", names, version));
-    auto written = get_connection_by_id(db, id);
+    auto written = get_connection(db, id);
     if (written && written->fields.size() > limits::kSecretFields)
         return fail_at(FailureKind::over_limit, "secrets",
                        "connector '{}' would hold {} secrets; at most {} are allowed",
@@ -182,97 +118,65 @@ Result<Connection> set_secrets(Db& db, const By& by, ConnectionId id, std::uint6
     return written;
 }
 
-Result<Connection> get_connection(Db& db, const ConnectionOwner& owner,
-                                  std::string_view connector) {
-    const auto found = get_connector(db, connector);
-    const auto row = found ? find_connection(db, owner, found->id) : std::nullopt;
-    if (!row)
-        return fail(FailureKind::not_found, "connector '{}' is not connected",
-                    printable(connector));
-    return read_connection(db, *row);
+Result<Connection> set_secrets(Db& db, const By& by, ConnectionId id, std::uint64_t version,
+                               const std::vector<SealedField>& fields) {
+    return set_secrets(db, by, id, version, ConnectionWrite{fields});
 }
 
-Result<std::vector<Connection>> connections_of(Db& db, TenantId tenant) {
-    const auto row = db.one("select integration_id from tenants where id = $1", {tenant});
-    if (!row) return fail(FailureKind::not_found, "there is no tenant '{}'", tenant.value);
-    const IntegrationId integration{row->integer(0)};
-
-    std::vector<Connection> connections;
-    for (const IntegrationConnector& used : connectors_of(db, integration)) {
-        const auto connector = get_connector(db, used.name);
-        if (!connector) return tl::unexpected<Failure>{connector.error()};
-        ConnectionOwner owner{integration, {}};
-        if (!used.is_global) owner.tenant_id = tenant;
-        if (const auto found = find_connection(db, owner, connector->id)) {
-            connections.push_back(read_connection(db, *found));
-            continue;
-        }
-        Connection never;
-        never.connector_id = connector->id;
-        never.connector_name = connector->name;
-        never.integration_id = integration;
-        never.tenant_id = owner.tenant_id;
-        connections.push_back(std::move(never));
-    }
-    return connections;
-}
-
-Result<void> disconnect(Db& db, const By& by, const ConnectionOwner& owner,
-                        std::string_view connector, std::string_view reason) {
-    const auto id = check_owner(db, owner, connector);
-    if (!id) return tl::unexpected<Failure>{id.error()};
-    const auto row = find_connection(db, owner, *id);
-    if (!row) return {};
-    const Connection connection = read_connection(db, *row);
-    if (connection.status == ConnectionStatus::disconnected && connection.fields.empty()) return {};
-    db.exec("delete from secrets where connection_id = $1", {connection.id});
-    db.exec(
-        "update connections set status = 'disconnected', reason = $2, last_change = $3"
-        " where id = $1",
-        {connection.id, reason, by.now});
-    audit(db, by, "connection.disconnect", object_of(connection), reason);
-    return {};
-}
-
-Result<std::vector<RunSecret>> secrets_for_run(Db& db, const By& by, RunId run) {
+Result<std::vector<RunSecret>> secrets_for_run(Db& db, const By& by, RunId run,
+                                               const InRuns& in_runs) {
     const auto owner = db.one("select tenant_id, integration_id from runs where id = $1", {run});
     if (!owner) return fail(FailureKind::not_found, "there is no run '{}'", run.value);
     const TenantId tenant{owner->integer(0)};
     const IntegrationId integration{owner->integer(1)};
-    // Only what the integration uses now: secrets of a connector that was global
-    // before, or the other way round, stay out.
     const auto rows = db.query(
-        "select connectors.id, connectors.name, connections.tenant_id, secrets.field,"
-        " secrets.version, secrets.envelope from integration_connectors as used"
-        " join connectors on connectors.id = used.connector_id"
-        " join connections on connections.integration_id = used.integration_id"
-        "  and connections.connector_id = used.connector_id"
-        " join secrets on secrets.connection_id = connections.id"
-        " where used.integration_id = $1 and connections.status = 'connected'"
-        "  and ((used.is_global = 0 and connections.tenant_id = $2)"
-        "   or (used.is_global = 1 and connections.tenant_id is null))"
-        " order by connectors.name, secrets.field",
+        fmt::format("select connectors.id, connectors.name, connectors.kind,"
+                    " connections.tenant_id, secrets.field, secrets.version, secrets.envelope{}"
+                    " join secrets on secrets.connection_id = connections.id"
+                    " where used.integration_id = $1 order by connectors.name, secrets.field",
+                    kOfRun),
         {integration, tenant});
-    auto secrets = read_rows(rows, [&](const Row& row) {
+    std::vector<RunSecret> secrets;
+    std::string names;
+    for (const Row& row : rows) {
         Columns c{row};
         RunSecret secret;
         secret.connector_id = c.id<ConnectorId>();
         secret.connector_name = c.text();
+        secret.kind = c.text();
         secret.scope = c.maybe_id<TenantId>()
                            ? KeyScope{KeyScope::Kind::tenant, tenant.value}
                            : KeyScope{KeyScope::Kind::integration, integration.value};
         secret.field = c.text();
         secret.version = static_cast<std::uint64_t>(c.integer());
         secret.envelope = c.text();
-        return secret;
-    });
-    if (secrets.empty()) return secrets;
-    std::string names;
-    for (const RunSecret& secret : secrets)
+        if (in_runs && !in_runs(secret.kind, secret.field)) continue;
         names +=
             fmt::format("{}{}.{}", names.empty() ? "" : ", ", secret.connector_name, secret.field);
-    audit(db, by, "secret.use", fmt::format("run {} tenant {}", run.value, tenant.value), names);
+        secrets.push_back(std::move(secret));
+    }
+    if (!secrets.empty())
+        audit(db, by, "secret.use", fmt::format("run {} tenant {}", run.value, tenant.value),
+              names);
     return secrets;
+}
+
+Result<std::vector<RunField>> fields_for_run(Db& db, RunId run, const InRuns& in_runs) {
+    const auto owner = db.one("select tenant_id, integration_id from runs where id = $1", {run});
+    if (!owner) return fail(FailureKind::not_found, "there is no run '{}'", run.value);
+    std::vector<RunField> fields;
+    for (const Row& row :
+         db.query(fmt::format("select connectors.name, connectors.kind, connection_fields.field,"
+                              " connection_fields.value{}"
+                              " join connection_fields"
+                              "  on connection_fields.connection_id = connections.id"
+                              " where used.integration_id = $1"
+                              " order by connectors.name, connection_fields.field",
+                              kOfRun),
+                  {owner->integer(1), owner->integer(0)}))
+        if (!in_runs || in_runs(row.text(1), row.text(2)))
+            fields.push_back({row.text(0), row.text(1), row.text(2), row.text(3)});
+    return fields;
 }
 
 }  // namespace berth

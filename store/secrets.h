@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,16 +14,11 @@
 #include "base/error.h"
 #include "model/values.h"
 #include "store/audit.h"
+#include "store/connections.h"
 #include "store/db.h"
 #include "store/keys.h"
 
 namespace berth {
-
-// Whose connection: a tenant's, or with no tenant the integration's global one.
-struct ConnectionOwner {
-    IntegrationId integration_id;
-    std::optional<TenantId> tenant_id{};
-};
 
 // What must be known before secrets of a connection can be sealed.
 struct SecretReservation {
@@ -30,9 +27,7 @@ struct SecretReservation {
     std::uint64_t version = 0;  // for every field of this write; never given out again
 };
 
-// not_found when the integration does not use this connector; unprocessable when
-// it is global and a tenant asks, or the other way round; conflict for an
-// archived tenant.
+// Refusals are those of open_connection().
 Result<SecretReservation> reserve_secrets(Db& db, const By& by, const ConnectionOwner& owner,
                                           std::string_view connector);
 
@@ -40,31 +35,47 @@ struct SealedField {
     std::string field;
     std::string envelope;
 };
-// Writes these fields (others stay) and marks the connection connected. conflict
-// when a later version of a field has been stored meanwhile.
+// One write to a connection. Fields that are not named stay.
+struct ConnectionWrite {
+    std::vector<SealedField> sealed;
+    std::map<std::string, std::string> readable{};  // no secrets; an empty text removes one
+    // What the connection is from now on; nothing: what it was (a refreshed token).
+    std::optional<ConnectionStatus> status = ConnectionStatus::connected;
+    std::string reason{};
+};
+// conflict when a later version of a field has been stored meanwhile.
+Result<Connection> set_secrets(Db& db, const By& by, ConnectionId connection, std::uint64_t version,
+                               const ConnectionWrite& write);
+// These fields, and the connection is connected.
 Result<Connection> set_secrets(Db& db, const By& by, ConnectionId connection, std::uint64_t version,
                                const std::vector<SealedField>& fields);
-
-Result<Connection> get_connection(Db& db, const ConnectionOwner& owner, std::string_view connector);
-// A row for each connector of the tenant's integration: its own connections, the
-// global ones, and disconnected ones with id 0 for what was never connected.
-Result<std::vector<Connection>> connections_of(Db& db, TenantId tenant);
-// Deletes the secrets of a tenant's connection; disconnecting twice is fine.
-Result<void> disconnect(Db& db, const By& by, const ConnectionOwner& owner,
-                        std::string_view connector, std::string_view reason = {});
 
 // One sealed field for a run, with all that names it. The identity to open it
 // under comes from the run, not from this row.
 struct RunSecret {
     ConnectorId connector_id{};
     std::string connector_name;
+    std::string kind;
     KeyScope scope{};  // the tenant's, or for a global connector the integration's
     std::string field;
     std::uint64_t version = 0;
     std::string envelope;
 };
+// Whether runs get this field of a connector of that kind.
+using InRuns = std::function<bool(std::string_view kind, std::string_view field)>;
+
 // The tenant's secrets and the global ones of its integration, for this run, and
 // the `secret.use` audit row. A write, done before the script may start.
-Result<std::vector<RunSecret>> secrets_for_run(Db& db, const By& by, RunId run);
+Result<std::vector<RunSecret>> secrets_for_run(Db& db, const By& by, RunId run,
+                                               const InRuns& in_runs = {});
+
+// A field of the same connections that is no secret.
+struct RunField {
+    std::string connector_name;
+    std::string kind;
+    std::string field;
+    std::string value;
+};
+Result<std::vector<RunField>> fields_for_run(Db& db, RunId run, const InRuns& in_runs = {});
 
 }  // namespace berth

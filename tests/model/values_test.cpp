@@ -69,7 +69,9 @@ TEST_CASE("every word leads back to its value", "[model]") {
     words_round_trip<OnLost>({OnLost::fail, OnLost::retry}, parse_on_lost);
     words_round_trip<Channel>({Channel::Latest, Channel::Default}, parse_channel);
     words_round_trip<ConnectionStatus>(
-        {ConnectionStatus::connected, ConnectionStatus::disconnected}, parse_connection_status);
+        {ConnectionStatus::connected, ConnectionStatus::disconnected, ConnectionStatus::pending,
+         ConnectionStatus::failed_refresh},
+        parse_connection_status);
     words_round_trip<OutputStream>({OutputStream::out, OutputStream::err, OutputStream::note},
                                    parse_output_stream);
 }

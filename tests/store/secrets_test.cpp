@@ -80,7 +80,8 @@ TEST_CASE("a one-time key is never stored twice", "[store]") {
     CHECK_FAILS(
         set_secrets(w.db, kBy, one.connection.id, one.version, {{"a", envelope}, {"b", envelope}}),
         FailureKind::conflict, "uses a salt that was used before");
-    CHECK_FAILS(set_secrets(w.db, kBy, one.connection.id, one.version, {{"c", "short"}}),
+    CHECK_FAILS(set_secrets(w.db, kBy, one.connection.id, one.version,
+                            std::vector<SealedField>{{"c", "short"}}),
                 FailureKind::invalid, "too short");
 }
 
@@ -158,7 +159,8 @@ TEST_CASE("a connection holds a limited number of secrets", "[store]") {
         fields.push_back({"f" + std::to_string(i), fake_envelope(7)});
     CHECK_FAILS(set_secrets(w.db, kBy, reserved.connection.id, reserved.version, fields),
                 FailureKind::over_limit, "would hold 65 secrets; at most 64");
-    CHECK_FAILS(set_secrets(w.db, kBy, reserved.connection.id, reserved.version, {}),
+    CHECK_FAILS(set_secrets(w.db, kBy, reserved.connection.id, reserved.version,
+                            std::vector<SealedField>{}),
                 FailureKind::unprocessable, "no secrets were given");
 }
 
