@@ -20,6 +20,7 @@ inline constexpr std::size_t kHttpBodyBytes = 1 * MiB;
 inline constexpr std::size_t kReleaseUploadBytes = 256 * MiB;  // the one route with a large body
 inline constexpr auto kHttpHeadTime = 10s;  // from the first byte to the end of the head
 inline constexpr std::size_t kHttpBodyBytesPerSecond = 1 * KiB;  // slower senders are cut off
+inline constexpr std::size_t kHttpBodiesBytes = 256 * MiB;  // in memory, of all requests together
 inline constexpr auto kHttpIdleTime = 60s;                       // keep-alive
 inline constexpr std::size_t kHttpConnections = 1024;
 inline constexpr std::size_t kHttpConnectionsPerUid = 256;
@@ -34,6 +35,28 @@ inline constexpr auto kHttpLingerTime = 2s;       // for the client to read why 
 inline constexpr auto kHttpHeartbeat = 15s;       // between signs of life on a quiet event stream
 inline constexpr auto kHttpStopTime = 10s;        // for requests in flight when the daemon stops
 inline constexpr auto kHttpSweep = 250ms;         // how often deadlines are looked at
+
+// --- the public socket: what anybody may reach through a reverse proxy
+inline constexpr std::size_t kPublicConnections = 512;  // nginx and Caddy keep theirs open
+inline constexpr std::size_t kPublicBodiesBytes = 64 * MiB;
+inline constexpr auto kPublicHeadTime = 5s;
+inline constexpr auto kPublicBodyWindow = 5s;
+inline constexpr std::size_t kPublicBodyBytesPerSecond = 4 * KiB;
+inline constexpr auto kPublicIdleTime = 75s;  // longer than nginx keeps an idle one (60 s)
+
+// --- webhooks
+inline constexpr std::size_t kWebhookBodyBytes = 5 * MiB;
+inline constexpr std::size_t kWebhookHeadersBytes = 4 * KiB;  // of a delivery, kept for its run
+inline constexpr std::size_t kWebhookChallengeBytes = 1 * KiB;
+inline constexpr std::size_t kWebhookDeliveries = 100;  // on the record, of each endpoint
+inline constexpr auto kWebhookOverlap = 24h;            // a replaced address still serves
+inline constexpr auto kWebhookMaxOverlap = 30 * 24h;
+// Of one endpoint in a second, and ten times as many at once after a quiet time.
+inline constexpr std::int64_t kWebhookRate = 1000;
+inline constexpr std::int64_t kWebhookBurst = 10;
+// Of one client: deliveries that were refused, in a minute.
+inline constexpr std::int64_t kWebhookRefusals = 60;
+inline constexpr std::size_t kWebhookClients = 4096;  // that are remembered
 
 // --- the page behind an auth link
 inline constexpr std::size_t kFormBytes = 256 * KiB;
