@@ -104,6 +104,7 @@ Exit run_cli(std::vector<std::string> arguments, Io& io) {
     Action chosen;
     add_catalog_commands(app, chosen);
     add_tenant_commands(app, chosen);
+    add_webhook_commands(app, chosen);
     add_run_commands(app, chosen);
     add_schedule_commands(app, chosen);
     add_host_commands(app, chosen);

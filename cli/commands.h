@@ -20,6 +20,7 @@ using Action = std::function<Result<Exit>(Session&)>;
 void add_catalog_commands(CLI::App& app, Action& chosen);   // integration, release, connector
 void add_tenant_commands(CLI::App& app, Action& chosen);    // tenant, connection
 void add_webhook_commands(CLI::App& app, Action& chosen);   // webhook
+void add_webhook_commands(CLI::App& app, Action& chosen);   // webhook
 void add_run_commands(CLI::App& app, Action& chosen);       // run, log
 void add_schedule_commands(CLI::App& app, Action& chosen);  // schedule
 void add_host_commands(CLI::App& app,

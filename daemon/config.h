@@ -35,6 +35,8 @@ struct Config {
     RetentionPolicy retention;            // retention_days, tenant_runs, tenant_log_mib
 
     std::string public_url;                 // `https://hooks.example.com`; empty: no public part
+    std::int64_t webhook_rate = limits::kWebhookRate;             // deliveries per address and second
+    std::int64_t webhook_body_mib = 5;                            // of one delivery
     std::filesystem::path connector_kinds;  // a folder of kinds beside ours; empty: none
 
     // The sandbox. What is not set here the launcher chooses.

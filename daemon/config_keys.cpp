@@ -145,6 +145,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
         {"root_key", path_key(&Config::root_key)},
         {"releases_dir", path_key(&Config::releases_dir)},
         {"public_url", set_public_url},
+        {"webhook_rate", number_key(&Config::webhook_rate, 1, 1'000'000)},
+        {"webhook_body_mib", number_key(&Config::webhook_body_mib, 1, 5)},
         {"connector_kinds", path_key(&Config::connector_kinds)},
         {"cgroups", set_cgroups},
         {"require_cgroup", yes_no_key(&Config::require_cgroup)},

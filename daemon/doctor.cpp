@@ -176,6 +176,16 @@ std::string launcher_cure(bool require_cgroup) {
     return cure;
 }
 
+DoctorCheck check_public(Served socket, const std::string& public_url) {
+    if (public_url.empty())
+        return {"public address", true, false,
+                "no 'public_url' is set: no webhooks, no auth links, no way back of OAuth2", ""};
+    if (socket == Served::no)
+        return {"public address", false, false, "the public socket is not served",
+                "start 'berth-public.socket', then start berthd again"};
+    return {"public address", true, false, public_url + ", by the public socket", ""};
+}
+
 std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts) {
     Checks checks;
     add_store(checks, facts);

@@ -28,6 +28,9 @@ struct DaemonFacts {
     std::uint64_t open_files = 0;      // that berthd may have; 0: not known
 };
 std::vector<DoctorCheck> check_daemons(const DaemonFacts& facts);
+// What the world may reach. Without a public address that is nothing, and nothing is wrong.
+enum class Served { no, yes };
+DoctorCheck check_public(Served socket, const std::string& public_url);
 
 // Why the launcher may be away, and what to do: the text that runs wait with.
 std::string launcher_cure(bool require_cgroup);

@@ -39,10 +39,11 @@ Result<void> check_trigger(const Trigger& trigger) {
                        "the idempotency key has {} bytes; at most {} are allowed",
                        trigger.idempotency_key.size(), kKeyBytes);
     const auto payload = std::max(trigger.payload.size(), trigger.body.size());
-    if (payload > limits::kTriggerPayloadBytes)
+    const auto most = trigger.source == TriggerSource::webhook ? limits::kWebhookBodyBytes
+                                                               : limits::kTriggerPayloadBytes;
+    if (payload > most)
         return fail_at(FailureKind::over_limit, "body",
-                       "the payload has {} bytes; at most {} are allowed", payload,
-                       limits::kTriggerPayloadBytes);
+                       "the payload has {} bytes; at most {} are allowed", payload, most);
     return {};
 }
 

@@ -1,0 +1,60 @@
+// Signs made-up deliveries with the providers' own libraries, one JSON line each:
+// {provider, secret, method, url, headers, body}. Arguments: the time in seconds, how many
+// of each. Read from standard input by `node --input-type=module -` in the folder that has
+// node_modules.
+import crypto from 'node:crypto';
+import hubspot from '@hubspot/api-client';
+import { sign as octokit } from '@octokit/webhooks-methods';
+import { Webhook } from 'standardwebhooks';
+import Stripe from 'stripe';
+import twilio from 'twilio/lib/webhooks/webhooks.js';
+
+const seconds = Number(process.argv[2]);
+const count = Number(process.argv[3]);
+const words = ['ok', 'über', '你好', '🎉', '"quoted"', 'a+b&c=d%20', '</x>', ' ', '\\', 'line\nend'];
+const word = () => words[crypto.randomInt(words.length)];
+const address = 'https://hooks.example.com/hooks/' + '0a'.repeat(24);
+
+const say = (provider, secret, headers, body, url = address) =>
+  console.log(JSON.stringify({ provider, secret, method: 'POST', url, headers, body }));
+
+for (let i = 0; i < count; i++) {
+  const secret = crypto.randomBytes(24).toString('hex');
+  const id = `d-${i}`;
+  const body = JSON.stringify({ id, type: 'a.b', event_id: id, text: word() + word(), n: i });
+
+  say('github', secret,
+      { 'x-github-delivery': id, 'x-hub-signature-256': await octokit(secret, body) }, body);
+
+  const standard = 'whsec_' + crypto.randomBytes(24).toString('base64');
+  say('standard-webhooks', standard, {
+    'webhook-id': id,
+    'webhook-timestamp': String(seconds),
+    'webhook-signature': new Webhook(standard).sign(id, new Date(seconds * 1000), body),
+  }, body);
+
+  const whsec = 'whsec_' + secret;
+  say('stripe', whsec, {
+    'stripe-signature': Stripe.webhooks.generateTestHeaderString(
+        { payload: body, secret: whsec, timestamp: seconds }),
+  }, body);
+
+  const timestamp = seconds * 1000 + i % 1000;
+  say('hubspot-oauth', secret, {
+    'x-hubspot-request-timestamp': String(timestamp),
+    'x-hubspot-signature-v3': hubspot.Signature.getSignature('POST', 'v3',
+        { clientSecret: secret, requestBody: body, url: address, timestamp }),
+  }, body);
+
+  const form = { To: '+1800' + i, From: word(), Body: word() + word(), Digits: String(i) };
+  say('twilio', secret, {
+    'content-type': 'application/x-www-form-urlencoded; charset=UTF-8',
+    'x-twilio-signature': twilio.getExpectedTwilioSignature(secret, address, form),
+  }, new URLSearchParams(form).toString());
+
+  const hashed = `${address}?bodySHA256=${twilio.getExpectedBodyHash(body)}`;
+  say('twilio', secret, {
+    'content-type': 'application/json',
+    'x-twilio-signature': twilio.getExpectedTwilioSignature(secret, hashed, {}),
+  }, body, hashed);
+}

@@ -1,0 +1,153 @@
+// What is taken for a delivery of its provider, and what is not.
+#include <limits>
+
+#include "base/text.h"
+#include "tests/support/seed.h"
+#include "tests/webhooks/schemes.h"
+
+using namespace berth;
+using namespace berth::testing;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::string kBody = R"({"id": "e-1", "type": "order.paid", "value": [{"clientState": "s"}]})";
+
+bool is_dated(const WebhookScheme& scheme) {
+    return !scheme.timestamp_header.empty() || !scheme.timestamp_list_key.empty();
+}
+
+std::string why_not(const WebhookScheme& scheme, const HookRequest& request, Time now = kNow) {
+    const auto proof = read_proof(scheme, request, now);
+    if (proof) return {};
+    CHECK(proof.error().kind == FailureKind::denied);
+    return proof.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("a delivery that is signed as agreed is taken, of any provider", "[webhooks]") {
+    for (const std::string& provider : providers()) {
+        INFO(provider);
+        const auto scheme = scheme_of(provider);
+        const std::string secret = provider == "graph" ? "s" : secret_of(provider);
+        CHECK(accepts(scheme, signed_request(scheme, secret, kBody), secret));
+    }
+}
+
+TEST_CASE("a delivery with one bit changed is not", "[webhooks]") {
+    auto random = test::seeded_random("flipped bits");
+    for (const std::string& provider : providers()) {
+        if (provider == "graph" || provider == "gitlab") continue;  // tokens sign nothing
+        INFO(provider);
+        const auto scheme = scheme_of(provider);
+        const std::string secret = secret_of(provider);
+        const HookRequest good = signed_request(scheme, secret, kBody);
+        REQUIRE(accepts(scheme, good, secret));
+        for (int i = 0; i < 40; ++i) {
+            HookRequest bad = good;
+            char& c = bad.body[test::below(random, bad.body.size())];
+            c = static_cast<char>(c ^ (1 << test::below(random, 8)));
+            CHECK_FALSE(accepts(scheme, bad, secret));
+        }
+        CHECK_FALSE(accepts(scheme, good,
+                            secret_of(provider == "standard" ? "stripe" : provider) + "AAAA"));
+    }
+}
+
+TEST_CASE("a token is right as a whole or not at all", "[webhooks]") {
+    const auto scheme = scheme_of("gitlab");
+    HookRequest request = signed_request(scheme, "a token", kBody);
+    CHECK(accepts(scheme, request, "a token"));
+    for (const char* other : {"a toke", "a token ", "A token", "a tokeN", "x"}) {
+        INFO(other);
+        set_header(request, "x-gitlab-token", other);
+        // Blanks around a header's value are no part of it.
+        CHECK(accepts(scheme, request, "a token") == (trim(other) == "a token"));
+    }
+    set_header(request, "x-gitlab-token", "");
+    CHECK(why_not(scheme, request) == "it has no signature");
+}
+
+TEST_CASE("without a signature, or with two, there is nothing to check", "[webhooks]") {
+    for (const std::string& provider : providers()) {
+        if (provider == "graph") continue;
+        INFO(provider);
+        const auto scheme = scheme_of(provider);
+        HookRequest request = signed_request(scheme, secret_of(provider), kBody);
+        HookRequest twice = request;
+        twice.headers.emplace_back(scheme.signature_header,
+                                   header(request, scheme.signature_header));
+        CHECK(why_not(scheme, twice) == "it has no signature");
+        std::erase_if(request.headers,
+                      [&](const auto& pair) { return pair.first == scheme.signature_header; });
+        CHECK(why_not(scheme, request) == "it has no signature");
+        set_header(request, scheme.signature_header, "!");
+        if (scheme.algorithm != MacAlgorithm::token)
+            CHECK(why_not(scheme, request) == "its signature cannot be read");
+    }
+}
+
+TEST_CASE("a timestamp holds for the window and no second longer, on both sides", "[webhooks]") {
+    for (const std::string& provider : providers()) {
+        const auto scheme = scheme_of(provider);
+        if (!is_dated(scheme)) continue;
+        INFO(provider);
+        const HookRequest request = signed_request(scheme, secret_of(provider), kBody);
+        CHECK(why_not(scheme, request, kNow + scheme.window).empty());
+        CHECK(why_not(scheme, request, kNow - scheme.window).empty());
+        CHECK(why_not(scheme, request, kNow + scheme.window + 1s) == "its timestamp is too old");
+        CHECK(why_not(scheme, request, kNow - scheme.window - 1s) ==
+              "its timestamp is in the future");
+    }
+}
+
+TEST_CASE("a timestamp that is no time is refused, whatever it is", "[webhooks]") {
+    for (const char* provider : {"slack", "hubspot", "zendesk", "standard"}) {
+        const auto scheme = scheme_of(provider);
+        HookRequest request = signed_request(scheme, secret_of(provider), kBody);
+        for (const char* text : {"-1", "1e9", "99999999999999999999", "9223372036854775807", " ",
+                                 "0x10", "2023-13-40T00:00:00Z", "+1700000000", "1700000000 "}) {
+            INFO(provider << " " << text);
+            set_header(request, scheme.timestamp_header, text);
+            CHECK_FALSE(why_not(scheme, request).empty());
+        }
+        request.headers.emplace_back(scheme.timestamp_header, "1700000000");
+        CHECK(why_not(scheme, request) == "it has no timestamp");
+    }
+}
+
+TEST_CASE("a form's parameters are signed by name, whatever their order", "[webhooks]") {
+    const auto scheme = scheme_of("twilio");
+    HookRequest request{"POST", "https://h.example/x", "/x", {}, {}, "b=2&a=1&a=0&a=1&c"};
+    set_header(request, "content-type", "application/x-www-form-urlencoded");
+    set_header(request, "x-twilio-signature", "AAAA");
+    CHECK(read_proof(scheme, request, kNow)->message == "https://h.example/xa0a1b2c");
+    request.body = "";
+    CHECK(read_proof(scheme, request, kNow)->message == "https://h.example/x");
+}
+
+TEST_CASE("a body that no MAC covers is refused", "[webhooks]") {
+    const auto scheme = scheme_of("twilio");
+    HookRequest request{"POST", "https://h.example/x", "/x", {}, {}, R"({"a": 1})"};
+    set_header(request, "content-type", "application/json");
+    set_header(request, "x-twilio-signature", "AAAA");
+    CHECK(why_not(scheme, request) == "its body is no form, and the address has no hash of it");
+    request.query = {{"bodySHA256", std::string(64, '0')}};
+    CHECK(why_not(scheme, request) == "its body is not the one that the address has the hash of");
+    // Of a type that says it is a form, the parameters are what is signed.
+    set_header(request, "content-type", "application/x-www-form-urlencoded");
+    CHECK(why_not(scheme, request).empty());
+}
+
+TEST_CASE("more signatures than anybody sends are not tried", "[webhooks]") {
+    const auto scheme = scheme_of("standard");
+    HookRequest request = signed_request(scheme, secret_of("standard"), kBody);
+    std::string many = header(request, "webhook-signature");
+    for (int i = 0; i < 15; ++i)
+        many += " v1,AAAA";
+    set_header(request, "webhook-signature", many);
+    CHECK(accepts(scheme, request, secret_of("standard")));
+    set_header(request, "webhook-signature", many + " v1,AAAA");
+    CHECK(why_not(scheme, request) == "it has too many signatures");
+}
