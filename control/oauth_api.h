@@ -14,7 +14,7 @@ namespace berth {
 
 // Whose connection is to be made: a tenant's, or without one the integration's global one.
 struct OAuthTarget {
-    IntegrationId integration;
+    IntegrationId integration;  // with a tenant it is his
     std::optional<TenantId> tenant;
     std::string connector;
 };
@@ -30,6 +30,12 @@ struct OAuthStart {
 struct OAuthInvitation {
     std::string url;
     Time expires{};
+};
+
+// Somebody must consent, or nobody has to: then it is connected.
+struct OAuthAuthorized {
+    std::optional<OAuthInvitation> invitation;
+    std::optional<Connection> connection;
 };
 
 // What is shown when it is over: back to `return_to`, or, when that is empty or it went
@@ -61,6 +67,8 @@ public:
     virtual void finish(OAuthCallback callback, Done<OAuthEnd> done) = 0;
     // Client credentials: connecting is getting the first token.
     virtual void connect_client(Caller who, OAuthTarget target, Done<Connection> done) = 0;
+    // Whichever of invite() and connect_client() the connector's kind is for.
+    virtual void authorize(Caller who, OAuthTarget target, Done<OAuthAuthorized> done) = 0;
 };
 
 }  // namespace berth

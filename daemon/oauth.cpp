@@ -20,8 +20,9 @@ struct Opened {
 };
 
 Result<Opened> open_way(Db& db, const By& by, const OAuthTarget& target) {
-    auto connection =
-        open_connection(db, by, {target.integration, target.tenant}, target.connector);
+    const auto owner = owner_of(db, target);
+    if (!owner) return tl::unexpected<Failure>{owner.error()};
+    auto connection = open_connection(db, by, *owner, target.connector);
     if (!connection) return pass_on(connection);
     const std::vector<std::string> none_secret{"client_id"};
     auto material = connection_secrets(db, by, connection->id, "authorize", none_secret);
@@ -149,8 +150,9 @@ void OAuth::invite(Caller who, OAuthTarget target, Done<OAuthInvitation> done) {
     parts_.store.write(
         [attempt, target, kinds = parts_.kinds](Db& db) mutable -> Result<void> {
             const By by{attempt.actor, attempt.created};
-            auto connection =
-                open_connection(db, by, {target.integration, target.tenant}, target.connector);
+            auto owner = owner_of(db, target);
+            if (!owner) return pass_on(owner);
+            auto connection = open_connection(db, by, *owner, target.connector);
             if (!connection) return pass_on(connection);
             if (auto kind = oauth_kind(kinds, *connection); !kind) return pass_on(kind);
             attempt.connection = connection->id;
@@ -182,6 +184,34 @@ void OAuth::accept_invitation(std::string ticket, Done<OAuthStart> done) {
             begin({invited->attempt.actor},
                   {connection.integration_id, connection.tenant_id, connection.connector_name}, "",
                   std::move(done));
+        });
+}
+
+void OAuth::authorize(Caller who, OAuthTarget target, Done<OAuthAuthorized> done) {
+    parts_.store.read(
+        [target](Db& db) -> Result<Connection> {
+            auto owner = owner_of(db, target);
+            if (!owner) return pass_on(owner);
+            return look_at_connection(db, *owner, target.connector);
+        },
+        [this, who = std::move(who), target, alive = alive_,
+         done = std::move(done)](Result<Connection> connection) mutable {
+            if (!*alive) return;
+            if (!connection) return done(pass_on(connection));
+            auto kind = oauth_kind(parts_.kinds, *connection);
+            if (!kind) return done(pass_on(kind));
+            if ((*kind)->auth == AuthMethod::oauth2_client_credentials)
+                return connect_client(
+                    std::move(who), std::move(target),
+                    [done = std::move(done)](Result<Connection> connected) mutable {
+                        if (!connected) return done(pass_on(connected));
+                        done(OAuthAuthorized{{}, std::move(*connected)});
+                    });
+            invite(std::move(who), std::move(target),
+                   [done = std::move(done)](Result<OAuthInvitation> invitation) mutable {
+                       if (!invitation) return done(pass_on(invitation));
+                       done(OAuthAuthorized{std::move(*invitation), {}});
+                   });
         });
 }
 

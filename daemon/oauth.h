@@ -41,6 +41,8 @@ public:
     void finish(OAuthCallback callback, Done<OAuthEnd> done) override;
     void connect_client(Caller who, OAuthTarget target, Done<Connection> done) override;
 
+    void authorize(Caller who, OAuthTarget target, Done<OAuthAuthorized> done) override;
+
     // Takes the tokens of a connection back at the provider, after `disconnect` was done;
     // best effort, its end is on the record of its job. `material` is from before.
     void revoke(Caller who, const ConnectionMaterial& material);

@@ -109,8 +109,10 @@ void OAuth::connect_client(Caller who, OAuthTarget target, Done<Connection> done
     going->attempt.created = now;
     going->attempt.expires = now + kAttemptLife;
     parts_.store.write(
-        [by = By{who.name, now}, target = std::move(target)](Db& db) {
-            return open_connection(db, by, {target.integration, target.tenant}, target.connector);
+        [by = By{who.name, now}, target = std::move(target)](Db& db) -> Result<Connection> {
+            auto owner = owner_of(db, target);
+            if (!owner) return pass_on(owner);
+            return open_connection(db, by, *owner, target.connector);
         },
         [this, going, alive = alive_](Result<Connection> connection) {
             if (!*alive) return;

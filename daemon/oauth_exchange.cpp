@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "store/tenants.h"
 
 namespace berth {
 namespace {
@@ -119,6 +120,13 @@ ipc::FieldRef field_of(const Connection& connection, std::string_view field,
                        std::uint64_t version) {
     return {to_ipc(scope_of_connection(connection)), connection.connector_id.value,
             std::string{field}, version};
+}
+
+Result<ConnectionOwner> owner_of(Db& db, const OAuthTarget& target) {
+    if (!target.tenant) return ConnectionOwner{target.integration, {}};
+    auto tenant = get_tenant(db, *target.tenant);
+    if (!tenant) return pass_on(tenant);
+    return ConnectionOwner{tenant->integration_id, target.tenant};
 }
 
 Result<const ConnectorKind*> oauth_kind(const KindLookup& kinds, const Connection& connection) {

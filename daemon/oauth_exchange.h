@@ -11,8 +11,10 @@
 #include "connectors/kind.h"
 #include "connectors/oauth_request.h"
 #include "connectors/oauth_rules.h"
+#include "control/oauth_api.h"
 #include "daemon/jobs.h"
 #include "store/connection_secrets.h"
+#include "store/connections.h"
 #include "store/oauth_tokens.h"
 
 namespace berth {
@@ -54,6 +56,9 @@ struct ExchangeOrder {
 // Refusals are `unprocessable` and say what the provisioning lacks.
 Result<Job> make_exchange(const ConnectorKind& kind, const ConnectionMaterial& material,
                           const ExchangeOrder& order, const OAuthSettings& settings);
+
+// Whose connection it is. Thread: store.
+Result<ConnectionOwner> owner_of(Db& db, const OAuthTarget& target);
 
 // What is renewed with: the refresh token, or the client's own credentials.
 OAuthGrant renewal_grant(const ConnectorKind& kind);

@@ -110,6 +110,7 @@ RunState end_state(const Outcome& outcome) {
             [](const Lost&) { return failed_platform; },
             [](const StateTooLarge&) { return failed_integration; },
             [](const MetadataInvalid&) { return failed_metadata; },
+            [](const RefreshFailed&) { return failed_refresh; },
         },
         outcome);
 }
@@ -146,6 +147,7 @@ std::string describe(const Outcome& outcome) {
             [](const MetadataInvalid& o) {
                 return fmt::format("its last stdout line does not fit metadata_schema: {}", o.why);
             },
+            [](const RefreshFailed& o) { return o.why; },
         },
         outcome);
 }

@@ -79,8 +79,13 @@ struct MetadataInvalid {
     std::string why;
     bool operator==(const MetadataInvalid&) const = default;
 };
+// A token that it needs could not be renewed: reconnect, or wait for the provider.
+struct RefreshFailed {
+    std::string why;
+    bool operator==(const RefreshFailed&) const = default;
+};
 using Outcome = std::variant<Exited, Signalled, TimedOut, OutOfMemory, Cancelled, SetupFailed, Lost,
-                             StateTooLarge, MetadataInvalid>;
+                             StateTooLarge, MetadataInvalid, RefreshFailed>;
 
 RunState end_state(const Outcome& outcome);
 // For people: `exited with code 3`, `ended by signal 31 (SIGSYS)`,

@@ -224,6 +224,7 @@ Result<void> disconnect(Db& db, const By& by, const ConnectionOwner& owner,
         return {};
     db.exec("delete from secrets where connection_id = $1", {connection.id});
     db.exec("delete from connection_fields where connection_id = $1", {connection.id});
+    db.exec("delete from oauth_tokens where connection_id = $1", {connection.id});
     db.exec(
         "update connections set status = 'disconnected', reason = $2, last_change = $3"
         " where id = $1",
