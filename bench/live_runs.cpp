@@ -16,10 +16,11 @@ constexpr unsigned kPoolSize = 8;  // as is the default on two cores
 
 class LiveRuns {
 public:
-    LiveRuns(Fd launcher, bool pooled, int in_flight, int count)
-        : pooled_{pooled},
+    LiveRuns(Fd launcher, Found found, int in_flight, int count)
+        : found_{found},
           count_{count},
           client_{loop_,
+                  clock_,
                   {.on_hello = [this] { begin(); },
                    .on_gone = [this](const std::string& why) { give_up(why); },
                    .on_pool = [this] { begin(); }}},
@@ -35,7 +36,8 @@ public:
 
 private:
     void begin() {
-        const bool ready = client_.hello() && (!pooled_ || client_.pool().parked == kPoolSize);
+        const bool ready =
+            client_.hello() && (found_ == Found::none || client_.pool().parked == kPoolSize);
         if (begun_ || !ready) return;
         begun_ = true;
         loop_.later([this] {
@@ -52,8 +54,11 @@ private:
     void start(std::size_t place) {
         runs_[place].reset();
         if (started_ == kUncountedRuns + count_) return;
-        ipc::Start message = start_message({"/app/program"});
-        message.run_id = ++started_;
+        const int number = ++started_;
+        ipc::Start message =
+            start_message({"/app/program"}, kParkedNetwork,
+                          found_ == Found::parked ? static_cast<std::uint64_t>(number) : 0);
+        message.run_id = number;
         // In the order of Runner::prepare().
         const auto request = runner::make_build_request(message);
         auto taken = request ? client_.take(*request) : std::nullopt;
@@ -71,8 +76,8 @@ private:
                              {},
                              {}},
             runner::LiveRun::Events{
-                .on_listeners = [](std::vector<Fd>) {},
                 .on_started = [](const ipc::Started&) {},
+                .on_listeners = [](std::vector<Fd>) {},
                 .on_output = [](ipc::Output) {},
                 .on_ended = [this, place](const ipc::Ended& ended) { this->ended(place, ended); }});
     }
@@ -95,7 +100,7 @@ private:
     Loop loop_;
     SystemClock clock_;
     DescriptorStore store_;  // without a manager, as for the other side's
-    bool pooled_;
+    Found found_;
     int count_;
     int started_ = 0;
     int ended_ = 0;
@@ -110,13 +115,12 @@ private:
 }  // namespace
 
 Sustained sustain_live_runs(const std::string& launcher, const std::filesystem::path& program,
-                            Pooled pooled, int in_flight, int count) {
+                            Found found, int in_flight, int count) {
     const CpuTime before;
     Steady::duration took{};
     {
-        const bool pool = pooled == Pooled::yes;
-        LauncherProcess process{launcher, program, pool ? kPoolSize : 0};
-        LiveRuns runs{process.take_socket(), pool, in_flight, count};
+        LauncherProcess process{launcher, program, found == Found::none ? 0 : kPoolSize};
+        LiveRuns runs{process.take_socket(), found, in_flight, count};
         took = runs.run();
     }
     return sustained(count, took, before);

@@ -5,14 +5,14 @@
 #include <filesystem>
 #include <string>
 
+#include "bench/sandboxed.h"
 #include "bench/sustained.h"
 
 namespace berth::bench {
 
-enum class Pooled { no, yes };
-
-// The launcher's own start and end are in the processor time.
+// The launcher's own start and end are in the processor time. What runs find: see
+// sandboxed.h.
 Sustained sustain_live_runs(const std::string& launcher, const std::filesystem::path& program,
-                            Pooled pooled, int in_flight, int count);
+                            Found found, int in_flight, int count);
 
 }  // namespace berth::bench

@@ -67,7 +67,7 @@ ParkedMemory measure_parked(const std::string& launcher, const std::filesystem::
         settle();
         const Kernel before;
         {
-            Launcher pool{launcher, program, count};
+            Launcher pool{launcher, program, Found::parked, count};
             pool.await_parked();
             settle();
             const Kernel full;

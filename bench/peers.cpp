@@ -48,14 +48,33 @@ Peer oci_peer(std::string name, const std::string& runtime, const std::string& f
             }};
 }
 
+// As much like the others as it can be: not booted, no init, no group of its own. What stays
+// its own: it has no user namespace here (the root is not its to shift), its list of allowed
+// calls cannot be replaced, it mounts /sys and /dev, and it locks and later removes
+// folders of its own below /run.
 Words nspawn(const std::string& program, const Bundle& bundle) {
-    return {program,          "--quiet",
-            "--register=no",  "--keep-unit",
-            "--directory",    bundle.root().string(),
-            "--volatile=no",  "--read-only",
-            "--bind-ro=/usr", "--private-network",
-            "--pipe",         "--machine",
-            fresh_name()};
+    return {program,
+            "--quiet",
+            "--pipe",
+            "--register=no",
+            "--keep-unit",
+            "--machine",
+            fresh_name(),
+            "--directory",
+            bundle.root().string(),
+            "--volatile=no",
+            "--read-only",
+            "--bind-ro=/usr",
+            "--tmpfs=/tmp",
+            "--tmpfs=/work",
+            "--private-network",
+            "--drop-capability=all",
+            "--no-new-privileges=yes",
+            "--link-journal=no",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--setenv=PATH=/usr/local/bin:/usr/bin:/bin",
+            "--chdir=/app"};
 }
 
 void add_if_it_works(std::vector<Peer>& peers, Peer peer) {

@@ -86,6 +86,7 @@ std::vector<Program> programs(const Options& options) {
 
 struct Subjects {
     bench::Launcher& warm;
+    bench::Launcher& parked;
     bench::Launcher& cold;
     bench::Bundle& bundle;
     bench::Echo& echo;
@@ -97,6 +98,7 @@ std::vector<Case> cases_of(const Program& program, Subjects with,
         {bench::kBare, [&] { return bench::run_command({program.bare_argv}); }},
         {kEcho, [with] { return with.echo.there_and_back(); }},
         {bench::kWarm, [&program, with] { return with.warm.run(program.argv); }},
+        {bench::kParked, [&program, with] { return with.parked.run(program.argv); }},
         {bench::kCold, [&program, with] { return with.cold.run(program.argv); }},
         {"berth, cold, no network",
          [&program, with] { return with.cold.run(program.argv, ipc::Network::none); }}};
@@ -220,11 +222,13 @@ bool run(const Options& options) {
     std::vector<bench::Goal> goals;
     {
         bench::Echo echo;  // first: it is forked, and must not hold the launchers' sockets
-        bench::Launcher warm{launcher, own_folder() / "first_byte", kPool};
-        bench::Launcher cold{launcher, own_folder() / "first_byte"};
-        bench::Bundle bundle{own_folder() / "first_byte"};
+        const auto first_byte = own_folder() / "first_byte";
+        bench::Launcher warm{launcher, first_byte, bench::Found::complete, kPool};
+        bench::Launcher parked{launcher, first_byte, bench::Found::parked, kPool};
+        bench::Launcher cold{launcher, first_byte, bench::Found::none, 0};
+        bench::Bundle bundle{first_byte};
         for (const Program& program : programs(options)) {
-            const auto cases = cases_of(program, {warm, cold, bundle, echo}, options.only);
+            const auto cases = cases_of(program, {warm, parked, cold, bundle, echo}, options.only);
             const auto measured = measure(cases, options, random);
             print_table(program.name, measured, cases, options);
             result["programs"][program.name] = to_json(measured);
@@ -232,6 +236,7 @@ bool run(const Options& options) {
         }
         fmt::print("\n");
         print_used(bench::kWarm, warm, result);
+        print_used(bench::kParked, parked, result);
         print_used(bench::kCold, cold, result);
     }
     if (!options.no_memory) goals.push_back(measure_memory(launcher, result));

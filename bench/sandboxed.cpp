@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "base/loop/timer.h"
 #include "base/pipe.h"
 #include "sandbox/runner/plan.h"
 
@@ -16,18 +17,6 @@ namespace berth::bench {
 namespace {
 
 constexpr unsigned kLeastSlots = 64;
-
-runner::Packet await_packet(const Fd& socket, const char* what) {
-    await_readable(socket.get(), what);
-    return runner::receive_packet(socket.get());
-}
-
-template <typename R>
-R await_record(const Fd& socket, ipc::Record kind, const char* what) {
-    const auto record = await_packet(socket, what).as<R>(kind);
-    if (!record) throw std::runtime_error{fmt::format("{} did not come", what)};
-    return *record;
-}
 
 // Several launchers at a time must not share users.
 unsigned next_first_uid(unsigned slots) {
@@ -83,89 +72,93 @@ std::chrono::microseconds LauncherProcess::end() {
     return time(usage.ru_utime) + time(usage.ru_stime);
 }
 
-ipc::Start start_message(const std::vector<std::string>& argv, ipc::Network network) {
+ipc::Start start_message(const std::vector<std::string>& argv, ipc::Network network,
+                         std::uint64_t kind) {
+    constexpr std::uint64_t kPage = 4096;
     ipc::Start start;
     start.run_id = 1;
     start.argv = argv;
     start.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/work"};
     start.runtime = "host";
     start.release = "bench";
-    start.memory_bytes = std::uint64_t{512} << 20;
+    start.memory_bytes = (std::uint64_t{512} << 20) + kind * kPage;
     start.network = static_cast<std::uint32_t>(network);
     start.wall_time_s = 60;
     return start;
 }
 
-Launcher::Launcher(const std::string& launcher, const std::filesystem::path& program, unsigned pool)
-    : process_{launcher, program, pool} {
-    const auto hello =
-        await_packet(process_.socket(), "the launcher's hello").as<ipc::Hello>(ipc::Record::hello);
-    if (!hello) throw std::runtime_error{process_.errors()};
-    hello_ = *hello;
+Launcher::Launcher(const std::string& launcher, const std::filesystem::path& program, Found found,
+                   unsigned pool)
+    : process_{launcher, program, pool},
+      found_{found},
+      client_{loop_,
+              clock_,
+              {.on_hello = [] {},
+               .on_gone = [this](const std::string& why) { trouble_ = why + process_.errors(); },
+               .on_pool = [] {}}} {
+    client_.attach(process_.take_socket());
+    turn_until("the launcher's hello", [this] { return client_.hello().has_value(); });
 }
 
-// Parked ones that come meanwhile are kept.
-runner::Packet Launcher::next_sandbox(std::uint64_t id) {
-    for (;;) {
-        auto packet = await_packet(process_.socket(), "a sandbox");
-        if (packet.as<ipc::Attached>(ipc::Record::attached)) continue;
-        const auto reply = packet.as<ipc::Ready>(ipc::Record::ready);
-        if (!reply || reply->step != ipc::Step::none || packet.descriptors.size() < 3)
-            throw SystemError{reply ? reply->err : EPROTO,
-                              reply ? ipc::step_text(reply->step) : "building a sandbox"};
-        last_build_ = std::chrono::microseconds{reply->build_us};
-        if (reply->id == id) return packet;
-        parked_.push_back(std::move(packet));
+void Launcher::turn_until(const char* what, const std::function<bool()>& there) {
+    constexpr std::chrono::seconds kPatience{30};  // for hangs only
+    bool late = false;
+    Timer timer{loop_, [&] { late = true; }};
+    timer.start(kPatience);
+    while (!there()) {
+        if (!trouble_.empty()) throw std::runtime_error{trouble_};
+        if (late) throw std::runtime_error{fmt::format("waited too long for {}", what)};
+        uv_run(loop_.raw(), UV_RUN_ONCE);
     }
 }
 
 void Launcher::await_parked() {
-    while (parked_.size() < hello_.pool_size)
-        parked_.push_back(next_sandbox(0));
+    turn_until("the pool to be full",
+               [this] { return client_.pool().parked == client_.hello()->pool_size; });
 }
 
-runner::Packet Launcher::ask(const ipc::BuildRequest& request) {
-    if (parked_.empty()) {
-        ipc::BuildRequest build = request;
-        build.id = next_id_++;
-        if (const int err = runner::send_record(process_.socket().get(), build); err != 0)
-            throw SystemError{err, "asking for a sandbox"};
-        return next_sandbox(build.id);
+// The first run of this request has none yet; it leaves a wish for the next.
+void Launcher::await_complete(const ipc::BuildRequest& request) {
+    if (client_.pool().complete == 0) (void)client_.take(request);
+    turn_until("a complete sandbox", [this] { return client_.pool().complete > 0; });
+}
+
+runner::Sandbox Launcher::sandbox_for(const ipc::BuildRequest& request) {
+    if (auto taken = client_.take(request)) {
+        if ((found_ == Found::complete) != (taken->id == 0))
+            throw std::runtime_error{"the start found another sandbox than it should"};
+        return std::move(taken->sandbox);
     }
-    auto parked = std::move(parked_.front());
-    parked_.pop_front();
-    const auto reply = parked.as<ipc::Ready>(ipc::Record::ready);
-    ipc::TakeRequest take;
-    take.slot = reply->slot;
-    take.serial = reply->serial;
-    take.assignment = request.assignment;
-    if (const int err = runner::send_record(process_.socket().get(), take); err != 0)
-        throw SystemError{err, "taking a sandbox"};
-    return parked;
+    std::optional<runner::BuildResult> built;
+    client_.build(request, [&](runner::BuildResult result) { built = std::move(result); });
+    turn_until("a sandbox", [&] { return built.has_value(); });
+    if (const auto* failed = std::get_if<runner::BuildFailed>(&*built))
+        throw SystemError{failed->err, failed->text};
+    return std::move(std::get<runner::Sandbox>(*built));
 }
 
 std::chrono::microseconds Launcher::end() {
-    parked_.clear();
+    client_.detach();
     return process_.end();
 }
 
 Times Launcher::run(const std::vector<std::string>& argv, ipc::Network network) {
     ++started_;
-    const ipc::Start start = start_message(argv, network);
+    const ipc::Start start =
+        start_message(argv, network, found_ == Found::parked ? started_ : std::uint64_t{0});
+    if (found_ == Found::complete) await_complete(runner::make_build_request(start).value());
     await_parked();
 
     const auto begin = Steady::now();
-    // As the runner does it: a parked sandbox is taken first, then the plan is made.
+    // As the runner does it: a sandbox is taken first, then the plan is made.
     auto request = runner::make_build_request(start);
     if (!request) throw std::runtime_error{request.error().message};
-    const runner::Packet built = ask(*request);
+    const runner::Sandbox sandbox = sandbox_for(*request);
     auto plan = runner::make_plan(start, {});
     if (!plan) throw std::runtime_error{plan.error().message};
-    const Fd& plan_socket = built.descriptors[0];
-    const Fd& status = built.descriptors[1];
 
     Pipe in = make_pipe(), out = make_pipe(), err = make_pipe();
-    if (const int refused = runner::send_plan(plan_socket.get(), *plan,
+    if (const int refused = runner::send_plan(sandbox.plan.get(), *plan,
                                               {in.read.get(), out.write.get(), err.write.get()});
         refused != 0)
         throw SystemError{refused, "sending the plan"};
@@ -173,11 +166,14 @@ Times Launcher::run(const std::vector<std::string>& argv, ipc::Network network) 
         ours->reset();
     await_byte(out.read);
     Times times{.first_byte = Steady::now() - begin};
-    const auto report = await_record<ipc::EndReport>(status, ipc::Record::ended, "the end report");
+    await_readable(sandbox.status.get(), "the end report");
+    const auto report =
+        runner::receive_packet(sandbox.status.get()).as<ipc::EndReport>(ipc::Record::ended);
     times.end = Steady::now() - begin;
-    if (report.wait_status != 0) throw std::runtime_error{"the program failed in the sandbox"};
+    if (!report || report->wait_status != 0)
+        throw std::runtime_error{"the program failed in the sandbox"};
     // Its uid pair is free again only when the kernel has cleared it all away.
-    await_readable(built.descriptors[2].get(), "the sandbox's end");
+    await_readable(sandbox.pidfd.get(), "the sandbox's end");
     return times;
 }
 

@@ -5,16 +5,18 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <deque>
 #include <filesystem>
+#include <functional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/loop/loop.h"
 #include "bench/starts.h"
 #include "sandbox/ipc/launcher_protocol.h"
 #include "sandbox/ipc/messages.h"
-#include "sandbox/runner/record.h"
+#include "sandbox/runner/launcher_client.h"
 
 namespace berth::bench {
 
@@ -47,37 +49,44 @@ private:
 // What is parked from the start.
 inline constexpr auto kParkedNetwork = ipc::Network::egress;
 
-// An order for `argv`, as berthd gives it.
+// An order for `argv`, as berthd gives it. Those of another `kind` need another sandbox: by
+// a little memory.
 ipc::Start start_message(const std::vector<std::string>& argv,
-                         ipc::Network network = kParkedNetwork);
+                         ipc::Network network = kParkedNetwork, std::uint64_t kind = 0);
 
+// What a start finds. `complete`: a sandbox that was made ready for this very request.
+// `parked`: one of its class, since each request is a new one. `none`: it is built.
+enum class Found { complete, parked, none };
+
+// The runner's side of it: its LauncherClient on its loop, and its order of steps.
 class Launcher {
 public:
-    // Throws when sandboxes cannot be built here, saying why.
-    Launcher(const std::string& launcher, const std::filesystem::path& program, unsigned pool = 0);
+    // Throws when sandboxes cannot be built here, saying why. `pool`: 0 when nothing is to be
+    // found.
+    Launcher(const std::string& launcher, const std::filesystem::path& program, Found found,
+             unsigned pool);
 
-    // Without a pool the sandbox is built now; with one this waits, uncounted, until one
-    // is parked. `argv[0]` is an absolute path in it.
+    // Waits, uncounted, until there is what is to be found, and nothing is being built.
+    // `argv[0]` is an absolute path in the sandbox.
     Times run(const std::vector<std::string>& argv, ipc::Network network = kParkedNetwork);
-    // Until the pool is full, so that no replacement is on its way while a start is timed.
     void await_parked();
 
     pid_t pid() const { return process_.pid(); }
     std::uint64_t started() const { return started_; }
     std::chrono::microseconds end();
-    // What the last sandbox took from its clone until it was ready, as the launcher says.
-    std::chrono::microseconds last_build() const { return last_build_; }
 
 private:
-    runner::Packet next_sandbox(std::uint64_t id);
-    runner::Packet ask(const ipc::BuildRequest& request);
+    void turn_until(const char* what, const std::function<bool()>& there);
+    void await_complete(const ipc::BuildRequest& request);
+    runner::Sandbox sandbox_for(const ipc::BuildRequest& request);
 
+    Loop loop_;
+    SystemClock clock_;
     LauncherProcess process_;
-    ipc::Hello hello_;
-    std::deque<runner::Packet> parked_;
-    std::uint64_t next_id_ = 1;
+    const Found found_;
+    std::string trouble_;
     std::uint64_t started_ = 0;
-    std::chrono::microseconds last_build_{};
+    runner::LauncherClient client_;
 };
 
 }  // namespace berth::bench

@@ -45,9 +45,9 @@ std::vector<Case> cases_of(const std::filesystem::path& folder, bench::Bundle& b
     const auto program = folder / "first_byte";
     const auto launcher = (folder / "berth-launcher").string();
     const bench::Command bare{{program.string()}};
-    const auto live = [=](bench::Pooled pooled) {
+    const auto live = [=](bench::Found found) {
         return [=](int in_flight, int count) {
-            return bench::sustain_live_runs(launcher, program, pooled, in_flight, count);
+            return bench::sustain_live_runs(launcher, program, found, in_flight, count);
         };
     };
     std::vector<Case> cases{{kBare,
@@ -55,8 +55,9 @@ std::vector<Case> cases_of(const std::filesystem::path& folder, bench::Bundle& b
                                  return bench::sustain_commands([&] { return bare; }, in_flight,
                                                                 count);
                              }},
-                            {kPooled, live(bench::Pooled::yes)},
-                            {"berth, no pool", live(bench::Pooled::no)}};
+                            {kPooled, live(bench::Found::complete)},
+                            {"berth, pool, new requests", live(bench::Found::parked)},
+                            {"berth, no pool", live(bench::Found::none)}};
     for (const auto& peer : bench::peers_for(bundle, {"/app/program"}))
         if (peer.name.starts_with("bubblewrap") || peer.name.starts_with("crun"))
             cases.push_back({peer.name, [peer](int in_flight, int count) {

@@ -11,12 +11,15 @@
 //   launcher → pid 2    Attached: the release is mounted, or the step that failed
 //   runner → pid 2      the plan, with the descriptors {stdin, stdout, stderr}; or, when it is
 //                       too large for a packet, its header and a fourth: memory with the plan
-//   pid 2 → runner      PlanFailed, or the end of the socket: execve succeeded
+//   pid 2 → runner      PlanFailed, or the end of the socket: it was executed
 //   runner → pid 1      SignalRequest; closing the socket kills the sandbox
 //   pid 1 → runner      EndReport, then the end of the socket
 //
 // A run that finds a parked sandbox sends Take and the plan at the same moment: the
-// launcher mounts while pid 2 reads, and pid 2 executes when it has heard both.
+// launcher mounts while pid 2 reads, and pid 2 executes when it has heard both. A Take may
+// also go ahead of any run; to the launcher that is the same. What pid 2 was sent stays
+// unread in its socket until the moment before execve(2): if that is how the socket ends
+// (ECONNRESET at the runner), nothing was executed for certain.
 #pragma once
 
 #include <cstdint>
@@ -188,9 +191,9 @@ struct Ready {
     std::uint32_t has_cgroup = 0;
     std::uint32_t listeners = 0;
     std::uint32_t protections = 0;  // what this sandbox was built with
-    std::uint64_t serial = 0;  // with `slot` its name; never used again since the host's boot
-    std::uint32_t uid = 0;       // of the script, on the host
-    std::uint32_t build_us = 0;  // from the clone until it was ready
+    std::uint64_t serial = 0;       // with `slot` its name; never used again since the host's boot
+    std::uint32_t uid = 0;          // of the script, on the host
+    std::uint32_t build_us = 0;     // from the clone until it was ready
 };
 
 // To pid 2, and to the runner in the order of its Takes. Step::slot: there is no such
@@ -202,10 +205,11 @@ struct Attached {
 };
 
 // The runner closes what it holds of it. One it has taken meanwhile stays with its run.
+// Or, with a serial of 0: it closes so many of those it took ahead of any run.
 struct Retire {
     RecordHeader header{kMagic, kVersion, Record::retire};
     std::uint32_t slot = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t complete = 0;
     std::uint64_t serial = 0;
 };
 

@@ -49,7 +49,7 @@ Letter receive() {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    const ssize_t n = ::recvmsg(kPlanFd, &message, MSG_CMSG_CLOEXEC);
+    const ssize_t n = ::recvmsg(kPlanFd, &message, MSG_PEEK | MSG_CMSG_CLOEXEC);
     if (n == 0) ::_exit(0);  // nobody needs this sandbox
     if (n < 0) refuse(Step::plan, errno);
     letter.size = static_cast<std::size_t>(n);
@@ -99,7 +99,7 @@ int take_plan(const Letter& letter, Post& post, int& memfd) {
 }
 
 // The plan and the release come from two processes, in any order. Nothing is refused
-// before both are read: bytes left in the socket would hide the reason from the runner.
+// before both have come: one that is left in the socket would hide the reason from the runner.
 Post receive_both() {
     Post post;
     ipc::Attached attached;
@@ -110,7 +110,8 @@ Post receive_both() {
     while (!has_plan || !heard) {
         // The other letter is small, and must not lie over the plan.
         if (has_plan) {
-            if (::recv(kPlanFd, &attached, sizeof attached, 0) != sizeof attached) ::_exit(0);
+            if (::recv(kPlanFd, &attached, sizeof attached, MSG_PEEK) != sizeof attached)
+                ::_exit(0);
             heard = true;
             continue;
         }
@@ -166,11 +167,23 @@ int write_file(int work, const File& file) {
 }  // namespace
 
 void refuse(Step step, int err) noexcept {
+    accept_delivery();
     ipc::PlanFailed failed;
     failed.step = step;
     failed.err = err;
     (void)::send(kPlanFd, &failed, sizeof failed, MSG_NOSIGNAL);
     ::_exit(126);
+}
+
+int look_without_reading() noexcept {
+    const int from = 0;
+    return errno_of(::setsockopt(kPlanFd, SOL_SOCKET, SO_PEEK_OFF, &from, sizeof from));
+}
+
+void accept_delivery() noexcept {
+    char byte = 0;
+    while (::recv(kPlanFd, &byte, sizeof byte, MSG_DONTWAIT) > 0) {
+    }
 }
 
 int touch_pages() noexcept {

@@ -123,6 +123,8 @@ int load_filter(const Order& order, int listener_socket) {
     return send_listener(listener_socket, listener);
 }
 
+int leave_plan_unread(const Order&) { return look_without_reading(); }
+
 // While there is time: a run that waits for its sandbox touches what it needs.
 int touch_its_pages(const Order& order) { return order.request.id == 0 ? touch_pages() : 0; }
 
@@ -135,6 +137,7 @@ constexpr InsideStep kScriptSteps[] = {
     {Step::rlimits, set_limits},
     {Step::no_new_privs, forbid_new_privileges},
     {Step::landlock, restrict_files},
+    {Step::plan, leave_plan_unread},
     {Step::session, touch_its_pages},
 };
 
@@ -164,6 +167,7 @@ void run_script(const Order& order, int listener_socket) {
     sigset_t none;
     ::sigemptyset(&none);
     if (::sigprocmask(SIG_SETMASK, &none, nullptr) < 0) refuse(Step::exec, errno);
+    accept_delivery();
     ::execve(plan.argv[0], plan.argv, plan.envp);
     refuse(Step::exec, errno);
 }

@@ -87,7 +87,8 @@ int Server::wait_ms() const {
 }
 
 // False when this program was asked to end. Running sandboxes stay: they live by
-// their status sockets. Parked ones end with it.
+// their status sockets. Parked ones end with it, complete ones when the runner sees that it
+// is gone.
 bool Server::read_signals(const Fd& signals) {
     signalfd_siginfo info;
     while (::read(signals.get(), &info, sizeof info) == sizeof info) {
@@ -98,6 +99,7 @@ bool Server::read_signals(const Fd& signals) {
         if (info.ssi_signo != SIGHUP) return false;
         while (const auto name = pool_.retire_oldest(now_ms()))
             (void)retire(*name);  // a runner that is gone is noticed by reading
+        (void)let_go_of_complete(workshop_.slots.count());
     }
     return true;
 }

@@ -54,6 +54,7 @@ private:
     bool finish(Building& building, Building::Stage stage);
     bool retire_expired();
     bool retire(const Pool::Name& name);
+    bool let_go_of_complete(unsigned count);
     std::vector<ipc::Class> parking() const;
 
     Workshop workshop_;

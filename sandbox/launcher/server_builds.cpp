@@ -45,6 +45,8 @@ bool Server::begin_waiting() {
         const bool full = failed.step == Step::slot && failed.err == EAGAIN;
         // A parked one gives way to a run; its slot is free once it has been reaped.
         if (full && pool_.count() > 0) return make_room();
+        // So does one that the runner holds complete. Once for each run.
+        if (full && full_since_ms_ < 0 && !let_go_of_complete(1)) return false;
         // A run that has ended may not have been reaped yet, or one is being built to park.
         if (full && full_since_ms_ < 0) full_since_ms_ = now_ms();
         if (full && now_ms() < full_since_ms_ + kSlotWaitMs) return true;
@@ -61,6 +63,13 @@ bool Server::make_room() {
     if (pool_.any_retiring()) return true;
     const auto name = pool_.retire_oldest(now_ms());
     return !name || retire(*name);
+}
+
+bool Server::let_go_of_complete(unsigned count) {
+    if (!runner_) return false;
+    ipc::Retire retire;
+    retire.complete = count;
+    return send_record(runner_, retire);
 }
 
 // One per core at a time, and just one beside what runs wait for: refilling must go on

@@ -16,6 +16,11 @@ constexpr const char* kNotThere =
 constexpr const char* kNoDescriptors =
     "berth-runner has no descriptors left; raise LimitNOFILE=, or lower 'max_runs'";
 
+bool same_class(const ipc::Class& a, const ipc::Class& b) {
+    static_assert(std::has_unique_object_representations_v<ipc::Class>);
+    return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
 Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
     Sandbox sandbox;
     sandbox.name = {reply.slot, reply.serial};
@@ -31,16 +36,25 @@ Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
 
 }  // namespace
 
-LauncherClient::LauncherClient(Loop& loop, Events events)
-    : loop_{loop}, events_{std::move(events)} {}
+LauncherClient::LauncherClient(Loop& loop, const Clock& clock, Events events)
+    : loop_{loop}, events_{std::move(events)}, shelf_{clock}, tend_{loop, [this] { tend(); }} {}
 
 void LauncherClient::attach(Fd connected) {
-    poll_.reset();
-    hello_.reset();
-    parked_.clear();
+    detach();
     socket_ = std::move(connected);
     poll_.emplace(loop_, socket_.get(), [this](int events) { ready(events); });
     poll_->want(Poll::readable);
+}
+
+void LauncherClient::detach() noexcept {
+    poll_.reset();
+    socket_.reset();
+    hello_.reset();
+    unsent_.clear();
+    parked_.clear();
+    shelf_.open(0);
+    tend_.stop();
+    tending_soon_ = false;
 }
 
 std::uint64_t LauncherClient::build(ipc::BuildRequest request, Callback<void(BuildResult)> done) {
@@ -78,6 +92,7 @@ void LauncherClient::receive(Packet packet) {
         hello_ = packet.as<ipc::Hello>(ipc::Record::hello);
         if (!hello_) return drop("its first record is not a hello of this release");
         pool_.size = hello_->pool_size;
+        shelf_.open(hello_->pool_size);
         return events_.on_hello();
     }
     if (const auto answer = packet.as<ipc::Attached>(ipc::Record::attached))
@@ -97,39 +112,94 @@ void LauncherClient::receive(Packet packet) {
     answer(reply->id, std::move(sandbox));
 }
 
-// ---- parked sandboxes
+// ---- sandboxes that wait for runs
 
 void LauncherClient::park(const ipc::Ready& ready, Sandbox sandbox) {
     parked_.push_back({ready.kind, std::move(sandbox)});
     ++pool_.built;
     pool_.build_total_us += ready.build_us;
+    tend_soon();
     pool_changed();
 }
 
+// Complete ones are not known to the launcher by name: it asks for a number of them.
 void LauncherClient::retire(const ipc::Retire& retire) {
     std::erase_if(parked_, [&](const Parked& one) {
         return one.sandbox.name.slot == retire.slot && one.sandbox.name.serial == retire.serial;
     });
+    std::size_t left = retire.complete - shelf_.let_go(retire.complete);
+    for (Take& take : takes_)
+        if (left > 0 && take.ahead && take.ahead->sandbox.status) {
+            take.ahead->sandbox = {};
+            --left;
+        }
     pool_changed();
 }
 
 std::optional<LauncherClient::Taken> LauncherClient::take(const ipc::BuildRequest& request) {
-    const auto found = std::find_if(parked_.begin(), parked_.end(), [&](const Parked& one) {
-        static_assert(std::has_unique_object_representations_v<ipc::Class>);
-        return std::memcmp(&one.kind, &request.kind, sizeof one.kind) == 0;
-    });
-    if (found == parked_.end()) return {};
-    ipc::TakeRequest take;
-    take.slot = found->sandbox.name.slot;
-    take.serial = found->sandbox.name.serial;
-    take.assignment = request.assignment;
-    Taken taken{std::move(found->sandbox), next_id_++};
-    parked_.erase(found);
-    takes_.push_back({taken.id, {}});
-    unsent_.emplace_back(take);
+    if (!hello_) return {};
+    shelf_.wish(request);
+    tend_soon();
+    if (auto complete = shelf_.take(request)) {
+        ++pool_.hits;
+        ++pool_.complete_hits;
+        pool_changed();
+        return Taken{std::move(*complete), 0};
+    }
+    auto parked = take_parked(request);
+    if (!parked) return {};
+    Taken taken{std::move(*parked), next_id_++};
+    takes_.push_back({taken.id, {}, {}});
     write_some();
     pool_changed();
     return taken;
+}
+
+// With the word to the launcher in the queue. The caller adds to takes_, and writes.
+std::optional<Sandbox> LauncherClient::take_parked(const ipc::BuildRequest& request) {
+    const auto found = std::ranges::find_if(
+        parked_, [&](const Parked& one) { return same_class(one.kind, request.kind); });
+    if (found == parked_.end()) return {};
+    Sandbox sandbox = std::move(found->sandbox);
+    parked_.erase(found);
+    ipc::TakeRequest take;
+    take.slot = sandbox.name.slot;
+    take.serial = sandbox.name.serial;
+    take.assignment = request.assignment;
+    unsent_.emplace_back(take);
+    return sandbox;
+}
+
+// A little later, so that a run that has just begun is not slowed by its successor's
+// sandbox.
+void LauncherClient::tend_soon() {
+    constexpr std::chrono::milliseconds kPause{5};
+    if (shelf_.most() == 0 || std::exchange(tending_soon_, true)) return;
+    tend_.start(kPause);
+}
+
+void LauncherClient::tend() {
+    tending_soon_ = false;
+    shelf_.let_go_of_old();
+    while (const auto wish =
+               shelf_.next_wish(coming(), [this](const auto& kind) { return can_spare(kind); })) {
+        takes_.push_back({0, {}, Ahead{*wish, *take_parked(*wish)}});
+        write_some();
+    }
+    pool_changed();
+    if (const auto next = shelf_.next_change(); next && !tending_soon_) tend_.start(*next);
+}
+
+// More than half of its class: those are for runs of any request.
+bool LauncherClient::can_spare(const ipc::Class& kind) const {
+    const auto parked = std::ranges::count_if(
+        parked_, [&](const Parked& one) { return same_class(one.kind, kind); });
+    return static_cast<std::size_t>(parked) > hello_->pool_size / 2;
+}
+
+std::size_t LauncherClient::coming() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(takes_, [](const Take& take) { return take.ahead.has_value(); }));
 }
 
 void LauncherClient::when_answered(std::uint64_t id, Callback<void(ipc::Attached)> answered) {
@@ -139,11 +209,16 @@ void LauncherClient::when_answered(std::uint64_t id, Callback<void(ipc::Attached
 
 void LauncherClient::take_answered(const ipc::Attached& answer) {
     if (takes_.empty()) return drop("it answered what it was not asked");
-    auto answered = std::move(takes_.front().answered);
+    Take take = std::move(takes_.front());
     takes_.pop_front();
-    if (answer.step != ipc::Step::slot) ++pool_.hits;
+    if (!take.ahead) {
+        if (answer.step != ipc::Step::slot) ++pool_.hits;
+    } else if (answer.step == ipc::Step::none && take.ahead->sandbox.status) {
+        shelf_.put(take.ahead->request, std::move(take.ahead->sandbox));
+        tend_soon();  // for its age
+    }
     pool_changed();
-    if (answered) answered(answer);
+    if (take.answered) take.answered(answer);
 }
 
 void LauncherClient::forget(std::uint64_t id) noexcept {
@@ -163,6 +238,7 @@ void LauncherClient::kill(const SandboxName& name) {
 
 void LauncherClient::pool_changed() {
     pool_.parked = static_cast<std::uint32_t>(parked_.size());
+    pool_.complete = static_cast<std::uint32_t>(shelf_.size());
     events_.on_pool();
 }
 
@@ -187,11 +263,7 @@ void LauncherClient::write_some() {
 }
 
 void LauncherClient::drop(std::string why) {
-    poll_.reset();
-    socket_.reset();
-    hello_.reset();
-    unsent_.clear();
-    parked_.clear();  // they end with it
+    detach();
     const auto alive = alive_;
     for (auto asked = std::exchange(takes_, {}); Take & take : asked) {
         if (take.answered) take.answered({});

@@ -1,6 +1,6 @@
 // The runner's end of the connection to berth-launcher: asks for sandboxes, takes
-// the answers with their descriptors, and holds those that are parked. The launcher may
-// go and come back.
+// the answers with their descriptors, and holds those that are parked, and those that were
+// completed ahead of their runs (shelf.h). The launcher may go and come back.
 #pragma once
 
 #include <cstdint>
@@ -14,31 +14,18 @@
 #include <vector>
 
 #include "base/callback.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/loop/loop.h"
 #include "base/loop/poll.h"
+#include "base/loop/timer.h"
 #include "sandbox/ipc/launcher_protocol.h"
 #include "sandbox/ipc/messages.h"
 #include "sandbox/runner/record.h"
+#include "sandbox/runner/sandbox.h"
+#include "sandbox/runner/shelf.h"
 
 namespace berth::runner {
-
-// A sandbox's name at the launcher; slot and serial of its Ready.
-struct SandboxName {
-    std::uint32_t slot = 0;
-    std::uint64_t serial = 0;  // 0: there is none
-};
-
-// A sandbox whose pid 2 waits for its plan. Closing `status` makes its pid 1 end it.
-struct Sandbox {
-    SandboxName name;
-    std::uint32_t protections = 0;
-    Fd plan;
-    Fd status;
-    Fd pidfd;                   // of its pid 1; readable when every process in it is dead
-    Fd cgroup;                  // the directory; may be empty
-    std::vector<Fd> listeners;  // with network egress, for berth-egress
-};
 
 struct BuildFailed {
     std::string text;
@@ -55,10 +42,12 @@ public:
         std::function<void(std::string why)> on_gone;
         std::function<void()> on_pool;  // pool() has changed
     };
-    LauncherClient(Loop& loop, Events events);
+    LauncherClient(Loop& loop, const Clock& clock, Events events);
 
     // A fresh connection; the launcher's Hello makes it usable.
     void attach(Fd connected);
+    // All that waits for runs ends. Nobody is told.
+    void detach() noexcept;
     // Nothing while there is no launcher that has said hello.
     const std::optional<ipc::Hello>& hello() const noexcept { return hello_; }
     // Attached, and its Hello has not come yet.
@@ -67,12 +56,12 @@ public:
     // The number to forget() it by. A launcher that is not there, or goes, is a
     // BuildFailed too.
     std::uint64_t build(ipc::BuildRequest request, Callback<void(BuildResult)> done);
-    // A parked sandbox that fits, with the request for its release under way; nothing
-    // when there is none. Its plan may be sent at once: it executes nothing before the
-    // release is there.
+    // A complete sandbox, or a parked one that fits, with the request for its release under
+    // way; nothing when there is neither. Its plan may be sent at once: it executes nothing
+    // before the release is there.
     struct Taken {
         Sandbox sandbox;
-        std::uint64_t id = 0;
+        std::uint64_t id = 0;  // 0: it is complete, and nothing will be answered
     };
     std::optional<Taken> take(const ipc::BuildRequest& request);
     // To be called in the same turn of the loop. When the launcher has gone, Step::none,
@@ -92,6 +81,11 @@ private:
     void receive(Packet packet);
     void park(const ipc::Ready& ready, Sandbox sandbox);
     void retire(const ipc::Retire& retire);
+    std::optional<Sandbox> take_parked(const ipc::BuildRequest& request);
+    void tend_soon();
+    void tend();
+    bool can_spare(const ipc::Class& kind) const;
+    std::size_t coming() const;
     void take_answered(const ipc::Attached& answer);
     void pool_changed();
     void answer(std::uint64_t id, BuildResult result);
@@ -107,11 +101,19 @@ private:
         Sandbox sandbox;
     };
     std::deque<Parked> parked_;  // oldest first
+    struct Ahead {
+        ipc::BuildRequest request;
+        Sandbox sandbox;
+    };
     struct Take {
         std::uint64_t id = 0;
         Callback<void(ipc::Attached)> answered;
+        std::optional<Ahead> ahead;  // of no run: for the shelf
     };
     std::deque<Take> takes_;  // in the order they were sent, which is that of the answers
+    Shelf shelf_;
+    Timer tend_;
+    bool tending_soon_ = false;
     ipc::Pool pool_;
     std::deque<std::variant<ipc::BuildRequest, ipc::TakeRequest, ipc::KillRequest>> unsent_;
     std::optional<ipc::Hello> hello_;

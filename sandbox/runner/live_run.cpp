@@ -65,9 +65,6 @@ void LiveRun::arm(std::chrono::milliseconds time) {
 // ---- running and after
 
 void LiveRun::status_ready() {
-    // Both sockets may be ready in one turn; what happened first is said first.
-    if (state_ == State::executing) plan_ready();
-    if (!status_.fd) return;
     // Left there: should we be killed before it is saved, the next runner reads it.
     const Packet packet = receive_packet(status_.fd.get(), MSG_PEEK);
     if (packet.state == Packet::State::nothing_yet) return;
@@ -77,7 +74,7 @@ void LiveRun::status_ready() {
         return drain();
     }
     counters_ = read_counters(cgroup_.get());
-    decide(verdict_without_report(counters_, limits_, state_ != State::executing));
+    decide(verdict_without_report(counters_, limits_, /*executed=*/true));
     kill();
 }
 
@@ -142,6 +139,7 @@ void LiveRun::terminate(Verdict why) {
 void LiveRun::kill() {
     read_output();  // to its end
     state_ = State::killing;
+    plan_.clear();
     plan_socket_.close();
     close_status();
     kill_sandbox();

@@ -5,8 +5,8 @@
 //                   │            ├─► terminating ─┤  (the script obeyed SIGTERM)
 //                   └────────────┴────────┴─► killing ─► draining
 //
-// With a parked sandbox it begins at `executing`, and goes back to `building` should that
-// one have died.
+// With a sandbox that stands it begins at `executing`, and goes back to `building` should
+// that one have died, if it certainly executed nothing.
 // A limit or a cancellation sends SIGTERM to all processes of the sandbox; after
 // the grace the launcher kills all that is in it, and the status socket is shut down,
 // which makes pid 1 exit and the kernel kill the rest, should there be no launcher.
@@ -49,7 +49,7 @@ namespace berth::runner {
 struct RunOrder {
     RunKey key;
     ipc::BuildRequest request;
-    std::optional<LauncherClient::Taken> taken;  // a parked sandbox, if there was one
+    std::optional<LauncherClient::Taken> taken;  // one that stands, if there was one
     Plan plan;
     vault::Masker masker;
     std::chrono::seconds wall_time{};
@@ -62,12 +62,12 @@ class LiveRun {
 public:
     enum class State { building, executing, running, terminating, killing, draining, ended };
 
-    // `on_listeners` comes before the script is executed, with network egress only. Then
-    // in this order: at most one Started, Outputs, exactly one Ended. The owner
-    // destroys the run after Ended, but not from within it.
+    // In this order: at most one Started; with it, and with network egress only, the
+    // listeners; Outputs; exactly one Ended. The owner destroys the run after Ended, but not
+    // from within it.
     struct Events {
-        std::function<void(std::vector<Fd>)> on_listeners;
         std::function<void(const ipc::Started&)> on_started;
+        std::function<void(std::vector<Fd>)> on_listeners;
         std::function<void(ipc::Output)> on_output;
         std::function<void(const ipc::Ended&)> on_ended;
     };
@@ -106,7 +106,8 @@ private:
     void make_pipes(std::array<Fd, 3>& for_script);
     void attach(std::optional<OutputPipe>& pipe, Fd end, ipc::StreamKind stream);
     void plan_ready();
-    bool init_is_gone() const;
+    void died_before(const Packet& end);
+    void started();
     void status_ready();
     void on_deadline();
     void terminate(Verdict why);

@@ -1,5 +1,4 @@
 // The beginning of a LiveRun: its sandbox, its plan, its pipes, until its program runs.
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -34,22 +33,26 @@ void LiveRun::built(BuildResult result) {
     watch_start();
 }
 
-// The launcher mounts the release while pid 2 reads the plan.
+// In a parked one the launcher mounts the release while pid 2 reads the plan; a complete one
+// has it already.
 void LiveRun::go_warm(LauncherClient::Taken taken) {
     build_id_ = taken.id;
-    launcher_.when_answered(build_id_, [this](ipc::Attached answer) { this->taken(answer); });
+    const bool complete = build_id_ == 0;
+    if (!complete)
+        launcher_.when_answered(build_id_, [this](ipc::Attached answer) { this->taken(answer); });
     warm_ = true;
     adopt(taken.sandbox);
     try {
         send_plan();
     } catch (const SystemError&) {  // it has died; should it be something else, that is met again
         launcher_.forget(build_id_);
-        go_cold();
+        return go_cold();
     }
+    if (complete) watch_start();
 }
 
-// Until now nobody has looked at the sandbox's sockets: only with this answer it is clear
-// what their ends mean.
+// Until now nobody has looked at the sandbox's sockets: without its release it may end for a
+// reason that only this answer tells.
 void LiveRun::taken(const ipc::Attached& answer) {
     if (state_ != State::executing) return;
     if (answer.step == ipc::Step::none) return watch_start();
@@ -58,7 +61,7 @@ void LiveRun::taken(const ipc::Attached& answer) {
     kill();
 }
 
-// Nothing was executed in the parked one.
+// Nothing was executed in the one that stood.
 void LiveRun::go_cold() {
     plan_socket_.close();
     close_status();
@@ -67,6 +70,7 @@ void LiveRun::go_cold() {
     listeners_.clear();
     out_.reset();
     err_.reset();
+    counters_ = {};
     warm_ = false;
     build();
 }
@@ -91,13 +95,10 @@ void LiveRun::send_plan() {
         throw SystemError{err, "sending the plan to the sandbox"};
 }
 
+// pid 1's socket is looked at later: until the program runs, pid 2's says all.
 void LiveRun::watch_start() {
-    plan_.clear();  // the plaintext is now pid 2's alone
-    try {           // it takes descriptors
-        save_listeners();
-        if (!listeners_.empty()) events_.on_listeners(std::move(listeners_));
+    try {  // it takes descriptors
         plan_socket_.watch(loop_, [this] { plan_ready(); });
-        status_.watch(loop_, [this] { status_ready(); });
     } catch (const SystemError& error) {
         not_started(error);
     }
@@ -134,37 +135,46 @@ void LiveRun::attach(std::optional<OutputPipe>& pipe, Fd end, StreamKind stream)
     pipe->pause();  // until it is known that the program runs: Started comes first
 }
 
-// pid 1 ends before those in its namespace do, so a plan socket that ended with all of
-// them ends after the status socket. The launcher's death does that to a sandbox that is
-// parked, or was taken without having its release.
-bool LiveRun::init_is_gone() const {
-    char byte = 0;
-    return ::recv(status_.fd.get(), &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 void LiveRun::plan_ready() {
     const Packet packet = receive_packet(plan_socket_.fd.get());
     if (packet.state == Packet::State::nothing_yet) return;
-    if (packet.state == Packet::State::closed && init_is_gone()) {
-        counters_ = read_counters(cgroup_.get());
-        decide(verdict_without_report(counters_, limits_, /*executed=*/false));
-        return kill();
-    }
-    if (packet.state == Packet::State::closed) {  // by close-on-exec: the program runs
-        plan_socket_.close();
-        state_ = State::running;
-        arm(wall_time_);
-        const ipc::Started started{key_.run_id, key_.attempt, to_micros(clock_.now()), protections_,
-                                   warm_};
-        save_start(started);
-        read_output();
-        return events_.on_started(started);
-    }
+    if (packet.state == Packet::State::closed) return started();
+    if (packet.state == Packet::State::broken) return died_before(packet);
     if (const auto failed = packet.as<ipc::PlanFailed>(ipc::Record::plan_failed))
         decide({EndKind::setup_failed, failed->err, ipc::step_text(failed->step)});
     else
-        decide({EndKind::setup_failed, packet.err, "the sandbox died before it took the plan"});
+        decide({EndKind::setup_failed, EPROTO, "the sandbox sent what is no answer to a plan"});
     kill();
+}
+
+// It has not come to execve(2): what it was sent is unread. So another one may have the plan,
+// unless it was the plan's files that were too much for it.
+void LiveRun::died_before(const Packet& end) {
+    counters_ = read_counters(cgroup_.get());
+    if (warm_ && end.err == ECONNRESET && counters_.oom_kills == 0) return go_cold();
+    decide(verdict_without_report(counters_, limits_, /*executed=*/false));
+    kill();
+}
+
+// The socket ended by close-on-exec.
+void LiveRun::started() {
+    plan_socket_.close();
+    plan_.clear();  // the plaintext is now the program's alone
+    state_ = State::running;
+    arm(wall_time_);
+    const ipc::Started started{key_.run_id, key_.attempt, to_micros(clock_.now()), protections_,
+                               warm_};
+    save_listeners();
+    save_start(started);
+    read_output();
+    events_.on_started(started);
+    try {  // it takes descriptors; connections that are made already wait in the listeners
+        status_.watch(loop_, [this] { status_ready(); });
+        if (!listeners_.empty()) events_.on_listeners(std::move(listeners_));
+    } catch (const SystemError& error) {
+        decide({EndKind::lost, error.err(), error.what()});
+        kill();
+    }
 }
 
 }  // namespace berth::runner

@@ -280,13 +280,13 @@ void Runner::refuse(const RunKey& key, const std::string& why, int err) {
 }
 
 LiveRun::Events Runner::run_events(RunKey key, std::vector<std::string> egress_names) {
-    return {[this, key, names = std::move(egress_names)](std::vector<Fd> listeners) {
-                egress_.serve(key, names, std::move(listeners));
-            },
-            [this, key](const ipc::Started& started) {
+    return {[this, key](const ipc::Started& started) {
                 if (const auto& saved = runs_.at(key)->saved()) saved_[key] = saved;
                 say(started);
                 leave_if_settled();
+            },
+            [this, key, names = std::move(egress_names)](std::vector<Fd> listeners) {
+                egress_.serve(key, names, std::move(listeners));
             },
             [this](const ipc::Output& output) {
                 say(output);

@@ -87,7 +87,7 @@ TEST_CASE("every message comes back whole, and cut short not at all", "[ipc]") {
                    {"ptrace", "mount"},
                    true});
     survives(Connection{1, 2, 1, 3, "example.com", "192.0.2.1", 443, 4, 5, "why"});
-    survives(Pool{1, 2, 3, 4, 5, 6});
+    survives(Pool{1, 2, 3, 4, 5, 6, 7, 8});
     survives(Cancel{1, 2});
     survives(LiveRuns{{{1, 2}, {3, 4}}});
     survives(Adopt{{{1, 2}}});

@@ -1,6 +1,7 @@
 // A runner that has no descriptors left fails the run that needs them, and no other one.
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/runner/hand_played.h"
@@ -28,22 +29,25 @@ private:
     rlimit before_{};
 };
 
-// UBSan opens a pipe to look at an object before it calls it.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#define BERTH_NEEDS_SCARCITY()                                     \
-    if (kSanitized) {                                              \
-        WARN("skipped: sanitizers need descriptors of their own"); \
-        return;                                                    \
-    }
-
 }  // namespace
 
+#if defined(__SANITIZE_ADDRESS__)
+// UBSan looks at an object through a pipe of its own before it makes a virtual call. That
+// one does not count: it is opened above the limit. (The product's pipes are pipe2's.)
+extern "C" int pipe(int* ends) {
+    rlimit before{};
+    rlimit raised{};
+    if (::getrlimit(RLIMIT_NOFILE, &before) != 0) return -1;
+    raised = before;
+    raised.rlim_cur = raised.rlim_max;
+    if (::setrlimit(RLIMIT_NOFILE, &raised) != 0) return -1;
+    const long made = ::syscall(SYS_pipe2, ends, 0);
+    (void)::setrlimit(RLIMIT_NOFILE, &before);
+    return static_cast<int>(made);
+}
+#endif
+
 TEST_CASE("a run whose sandbox finds no descriptors in the runner fails alone", "[runner]") {
-    BERTH_NEEDS_SCARCITY();
     Stage stage;
     stage.launcher_says_hello();
     auto live = stage.run(stage.start(1));
@@ -70,7 +74,6 @@ TEST_CASE("a run whose sandbox finds no descriptors in the runner fails alone", 
 
 TEST_CASE("without descriptors a parked sandbox is given up, and the run is built for later",
           "[runner]") {
-    BERTH_NEEDS_SCARCITY();
     Stage stage;
     stage.launcher_says_hello();
     auto parked = stage.park(3, 70);

@@ -244,6 +244,13 @@ PlayedSandbox Stage::hand_out(ipc::Ready reply, int cgroup_dir) {
     return sandbox;
 }
 
+void Stage::await_plan(PlayedSandbox& sandbox) {
+    run_until(loop, [&] {
+        return runner::receive_packet(sandbox.plan.get(), MSG_PEEK).state ==
+               Packet::State::received;
+    });
+}
+
 void Stage::take_plan(PlayedSandbox& sandbox) {
     sandbox.plan_packet = receive(sandbox.plan.get());
     const Packet& packet = sandbox.plan_packet;

@@ -172,7 +172,9 @@ public:
     ipc::TakeRequest next_take();
     ipc::KillRequest next_kill();
     void answer_take(ipc::Step step, int err);
-    // Waits for the plan, with stdin, stdout and stderr.
+    // Waits for the plan, and leaves it unread.
+    void await_plan(PlayedSandbox& sandbox);
+    // Waits for the plan, with stdin, stdout and stderr; as just before execve(2).
     void take_plan(PlayedSandbox& sandbox);
     // To `Started`: request, sandbox, plan, exec.
     PlayedSandbox run(const ipc::Start& start);

@@ -61,6 +61,27 @@ TEST_CASE("a run out of memory, its child, its own kill and a limit are four dif
     }
 }
 
+TEST_CASE("a run whose files fill its memory before its program begins has not started",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    RealPrograms berth{{}, RealPrograms::HostNetwork::refused, 2};
+    CHECK(berth.run(berth.script(1, "exit 0")).kind == EndKind::exited);
+    BERTH_NEEDS_MEMORY_GROUP(berth);
+    berth.heard.started.clear();
+    auto start = greedy(berth, 2, "exit 0");
+    start.files = {{"small", "x"}, {"large", std::string(40 << 20, 'x')}};
+    SECTION("more than it has") {
+        start.memory_bytes = 16 << 20;
+        CHECK(berth.run(start).kind == EndKind::out_of_memory);
+        CHECK(berth.heard.started.empty());
+    }
+    SECTION("and not where they fit") {  // the control
+        start.memory_bytes = 128 << 20;
+        CHECK(berth.run(start).kind == EndKind::exited);
+        CHECK(berth.heard.started.size() == 1);
+    }
+}
+
 TEST_CASE("the memory of a run is that of all its processes", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     RealPrograms berth;

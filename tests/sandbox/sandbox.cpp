@@ -80,7 +80,7 @@ Run probe(std::vector<std::string> arguments) {
 }
 
 // The streams, and behind them the memory with the plan where it is not in the packet.
-std::optional<ipc::PlanFailed> Sandbox::send_plan(std::string packet, Fd memory) {
+void Sandbox::send_plan(std::string packet, Fd memory) {
     Pipe in = open_pipe();
     Pipe out = open_pipe();
     Pipe err = open_pipe();
@@ -104,7 +104,9 @@ std::optional<ipc::PlanFailed> Sandbox::send_plan(std::string packet, Fd memory)
     errors_ = std::move(err.read);
     out.write.reset();
     err.write.reset();
+}
 
+std::optional<ipc::PlanFailed> Sandbox::await_exec() {
     std::vector<Fd> none;
     const std::string answer = receive(plan.get(), none);
     if (answer.empty()) return {};
@@ -123,14 +125,22 @@ std::optional<ipc::PlanFailed> Sandbox::start_with(const ipc::PlanHeader& packet
               "sealing a plan");
     std::string header;
     append(header, packet);
-    return send_plan(std::move(header), std::move(file));
+    send_plan(std::move(header), std::move(file));
+    return await_exec();
 }
 
 std::optional<ipc::PlanFailed> Sandbox::start(const Run& run) {
     std::string bytes;
     const ipc::PlanHeader header = plan_of(run, limits, bytes);
     if (bytes.size() > ipc::kPlanPacketBytes) return start_with(header, bytes);
-    return send_plan(std::move(bytes), {});
+    send_plan(std::move(bytes), {});
+    return await_exec();
+}
+
+void Sandbox::hand_over(const Run& run) {
+    std::string bytes;
+    (void)plan_of(run, limits, bytes);
+    send_plan(std::move(bytes), {});
 }
 
 void Sandbox::signal(int signo) {

@@ -56,6 +56,8 @@ public:
     // Raw bytes as a plan that is too large for its packet, for hostile ones.
     std::optional<ipc::PlanFailed> start_with(const ipc::PlanHeader& packet,
                                               const std::string& memory, bool sealed = true);
+    // A plan of one packet; looks for no answer.
+    void hand_over(const Run& run);
     void signal(int signo);
     void end_input() { input_.reset(); }
     int output() const { return output_.get(); }
@@ -67,7 +69,8 @@ public:
     void await_death();
 
 private:
-    std::optional<ipc::PlanFailed> send_plan(std::string packet, Fd memory);
+    void send_plan(std::string packet, Fd memory);
+    std::optional<ipc::PlanFailed> await_exec();
     Fd input_;
     Fd output_;
     Fd errors_;
