@@ -10,7 +10,7 @@ guest sh -ec "printf 'max_runs = $((live + 4))\nslots = $((live * 2 + 20))\n' >>
 check 'ready with room for them all' eventually ready
 guest sh -ec "cp -r $ring/integrations/flood /root/
     sed -i 's,^run:.*,run: python3 main.py $seconds $((1000000 / live)),' /root/flood/PANDIUM.yaml
-    berth integration create flood
+    berth integration create flood --wall-time $((seconds + 600))
     berth release create flood /root/flood --default
     for i in \$(seq $live); do berth tenant create t\$i --integration flood; done" >/dev/null 2>&1
 guest sh -ec "for i in \$(seq $live); do berth tenant sync flood/t\$i; done" >/dev/null 2>&1
@@ -27,7 +27,7 @@ for ((i = 0; i < upgrades; ++i)); do
         3) guest systemctl restart berth-runner berth-launcher berthd ;;
     esac && restarted=$((restarted + 1))
     eventually ready || break
-    in_state running "$live" && lived=$((lived + 1))
+    eventually in_state running "$live" && lived=$((lived + 1))
 done
 check "$upgrades restarts" equal "$restarted" "$upgrades"
 check 'every run lived on after each of them' equal "$lived" "$upgrades"
