@@ -176,13 +176,13 @@ void ApiImpl::latest_release(IntegrationId id, Done<Release> done) {
 
 void ApiImpl::create_release(Caller who, IntegrationId id, ReleaseUpload upload,
                              Done<Release> done) {
-    struct Job {
+    struct Upload {
         By by;
         ReleaseUpload upload;
         Done<Release> done;
         Result<FrozenRelease> frozen = fail(FailureKind::unavailable, "not frozen yet");
     };
-    auto job = std::make_shared<Job>();
+    auto job = std::make_shared<Upload>();
     job->by = by(who);
     job->upload = std::move(upload);
     job->done = std::move(done);
