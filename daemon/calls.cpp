@@ -82,7 +82,6 @@ Calls::Calls(Parts parts)
 
 void Calls::call(Caller who, TenantId tenant, std::string connector, CallInput input,
                  Done<CallOutput> done) {
-    if (auto may = budget_.begin(tenant); !may) return done(pass_on(may));
     auto going = std::make_shared<Going>(Going{std::move(who),
                                                tenant,
                                                std::move(connector),
@@ -90,6 +89,9 @@ void Calls::call(Caller who, TenantId tenant, std::string connector, CallInput i
                                                std::move(done),
                                                nullptr,
                                                {}});
+    if (auto may = budget_.begin(tenant); !may)
+        return parts_.loop.later(
+            [going, why = may.error()] { going->done(tl::unexpected<Failure>{why}); });
     parts_.store.read(
         [tenant, name = going->connector](Db& db) { return connection_of_call(db, tenant, name); },
         [this, going, alive = alive_](Result<Connection> connection) {

@@ -46,6 +46,7 @@ private:
 class Calls final : public CallsApi {
 public:
     struct Parts {
+        Loop& loop;
         const Clock& clock;
         Store& store;
         Jobs& jobs;

@@ -106,7 +106,6 @@ void JobFlow::run(Job job, Done<JobAnswer> done) {
 // What refuses every job; with nothing, one may begin or has to wait.
 std::optional<Failure> JobFlow::refusal() const {
     if (closed_) return Failure{FailureKind::unavailable, "berthd is just ending", {}};
-    if (programs_ && !*programs_) return programs_->error();
     if (!parts_.runner.ready())
         return Failure{FailureKind::unavailable,
                        "berth-runner is not ready to start programs; see 'berth doctor'",
@@ -120,13 +119,18 @@ bool JobFlow::has_room(ConnectionId connection) const {
     return of == of_connection_.end() || of->second < limits::kJobsOfConnection;
 }
 
+void JobFlow::refuse_waiting(const Failure& why) {
+    for (const FlightPtr& flight : std::exchange(waiting_, {}))
+        flight->done(tl::unexpected<Failure>{why});
+}
+
 void JobFlow::next() {
-    if (auto why = refusal()) {
-        for (const FlightPtr& flight : std::exchange(waiting_, {}))
-            flight->done(tl::unexpected<Failure>{*why});
+    if (waiting_.empty()) return;
+    if (const auto why = refusal()) return refuse_waiting(*why);
+    if (!programs_) {
+        if (!std::exchange(programs_asked_, true)) parts_.store_programs();
         return;
     }
-    if (!programs_) return;
     for (auto at = waiting_.begin(); at != waiting_.end();) {
         if (!has_room((*at)->job.connection)) {
             ++at;
@@ -161,14 +165,17 @@ void JobFlow::begun(const FlightPtr& flight, Result<JobId> id) {
         never.text = why->message;
         return ended(std::move(never));
     }
-    parts_.runner.start_job(start_of(*id, flight->job, **programs_));
+    parts_.runner.start_job(start_of(*id, flight->job, *programs_));
 }
 
 void JobFlow::programs_stored(Result<std::string> release) {
-    if (!release)
+    programs_asked_ = false;
+    if (!release) {
         log_error("berth-oauth and berth-call cannot be run",
                   {{"reason", release.error().message}});
-    programs_ = std::move(release);
+        return refuse_waiting(release.error());
+    }
+    programs_ = std::move(*release);
     next();
 }
 

@@ -27,8 +27,10 @@ public:
         const Clock& clock;
         Store& store;
         RunnerLink& runner;
+        // Asks for programs_stored(), when the first job needs them.
+        std::function<void()> store_programs;
     };
-    explicit JobFlow(Parts parts) : parts_{parts} {}
+    explicit JobFlow(Parts parts) : parts_{std::move(parts)} {}
     JobFlow(const JobFlow&) = delete;
     JobFlow& operator=(const JobFlow&) = delete;
     ~JobFlow() override { *alive_ = false; }
@@ -37,7 +39,7 @@ public:
     void settled(std::uint64_t job) override;
     void on_left(std::string purpose, Take take) override;
 
-    // The release that has the programs, or why there is none. Jobs wait for it.
+    // The release that has the programs; or why there is none, which those who wait are told.
     void programs_stored(Result<std::string> release);
 
     // What the runner says. Those on record that it does not have are lost.
@@ -61,13 +63,15 @@ private:
     std::optional<Failure> refusal() const;
     bool has_room(ConnectionId connection) const;
     void next();
+    void refuse_waiting(const Failure& why);
     void begin(FlightPtr flight);
     void begun(const FlightPtr& flight, Result<JobId> id);
     void on_record(const ipc::JobEnded& message, Result<JobView> job);
     void over(const FlightPtr& flight, Result<JobAnswer> answer);
 
     Parts parts_;
-    std::optional<Result<std::string>> programs_;
+    std::optional<std::string> programs_;
+    bool programs_asked_ = false;
     std::deque<FlightPtr> waiting_;
     std::size_t in_flight_ = 0;
     std::map<ConnectionId, std::size_t> of_connection_;

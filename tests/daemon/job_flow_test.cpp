@@ -88,7 +88,6 @@ struct House {
         runner.connect();
         played.accept();
         ready();
-        jobs.programs_stored(std::string{"hash"});
     }
     void ready() {
         run_until(loop, [this] { return runner.ready(); });
@@ -155,7 +154,12 @@ struct House {
          [](const ipc::Output&) {}, [](const ipc::Connection&) {}, [](const ipc::Ended&) {},
          [this](const std::vector<std::uint64_t>& live) { jobs.live_jobs(live); },
          [this](ipc::JobEnded message) { jobs.ended(std::move(message)); }}};
-    JobFlow jobs{{loop, clock, *store, runner}};
+    Result<std::string> programs = std::string{"hash"};
+    int programs_asked = 0;
+    JobFlow jobs{{loop, clock, *store, runner, [this] {
+                      ++programs_asked;
+                      loop.later([this] { jobs.programs_stored(programs); });
+                  }}};
     std::vector<Result<JobAnswer>> answers;
 };
 
@@ -316,11 +320,16 @@ TEST_CASE("without a runner, programs or time a job is refused at once", "[job_f
         house.wait_answers(1);
         CHECK_FAILS(house.answers[0], FailureKind::unavailable, "berth-runner is not ready");
     }
-    SECTION("the programs are not there") {
-        house.jobs.programs_stored(fail(FailureKind::not_found, "no programs"));
+    SECTION("the programs are not there, and looked for again the next time") {
+        house.programs = fail(FailureKind::not_found, "no programs");
         house.run(house.job());
-        house.wait_answers(1);
-        CHECK_FAILS(house.answers[0], FailureKind::not_found, "no programs");
+        house.run(house.job());
+        house.wait_answers(2);
+        CHECK_FAILS(house.answers[1], FailureKind::not_found, "no programs");
+        CHECK(house.programs_asked == 1);
+        house.run(house.job());
+        house.wait_answers(3);
+        CHECK(house.programs_asked == 2);
     }
     SECTION("berthd is ending") {
         house.jobs.close();
