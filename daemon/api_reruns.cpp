@@ -83,10 +83,8 @@ void ApiImpl::rerun(Caller, Rerun wish, std::string idempotency_key, Done<Trigge
             if (!accepted) return pass_on(accepted);
             return accepted->id;
         },
-        [this, done = std::move(done)](Result<TriggerId> accepted) mutable {
-            if (accepted) parts_.engine.kick();
-            done(std::move(accepted));
-        });
+        std::move(done));
+    parts_.engine.kick();  // as with any trigger
 }
 
 }  // namespace berth

@@ -47,10 +47,9 @@ void ApiImpl::accept(std::function<Result<Tenant>(Db&)> find, SyncInput input,
             if (!accepted) return pass_on(accepted);
             return accepted->id;
         },
-        [this, done = std::move(done)](Result<TriggerId> accepted) mutable {
-            if (accepted) parts_.engine.kick();
-            done(std::move(accepted));
-        });
+        std::move(done));
+    // Right behind it, so that the run begins in the commit that accepts the trigger.
+    parts_.engine.kick();
 }
 
 void ApiImpl::sync(Caller, TenantId id, SyncInput input, Done<TriggerId> done) {

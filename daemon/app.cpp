@@ -220,7 +220,9 @@ private:
                                       draining_ ? "end" : "be handed over"));
     }
 
-    bool may_leave() const { return (draining_ ? flow_.live() : flow_.unsettled()) == 0; }
+    bool may_leave() const {
+        return all_answered_ && (draining_ ? flow_.live() : flow_.unsettled()) == 0;
+    }
 
     // No new runs; those that had not begun wait again. SIGTERM (a restart, an upgrade)
     // leaves live ones to the runner, for the next berthd. With SIGINT they may end by
@@ -237,7 +239,13 @@ private:
         leases_.close();
         flow_.close();
         jobs_.close();
-        if (may_leave()) return end();
+        // Answered after all that the store was asked before: a run that has begun meanwhile
+        // is with us then, and is given back.
+        store_->finish([](Db&) {},
+                       [this](Result<void>) {
+                           all_answered_ = true;
+                           if (may_leave()) end();
+                       });
         say_stopping();
         if (draining) {
             service_.extend_timeout(config_.stop_grace + kStopTail + kLastWords);
@@ -316,7 +324,7 @@ private:
                    {config_.env_name, config_.grants}},
                   [this](RunId id) { run_ended(id); }};
     LoopAlarms alarms_{*loop_};
-    RunQueue queue_{*store_, clock_, config_.max_starts_per_minute};
+    RunQueue queue_{*store_, clock_, config_.max_starts_per_minute, flow_.start_at_once()};
     Engine engine_{alarms_, queue_, flow_, config_.max_runs};
     ScheduleBook book_{
         *store_,
@@ -343,6 +351,7 @@ private:
     bool loading_keys_ = false;
     bool stopping_ = false;
     bool draining_ = false;
+    bool all_answered_ = false;
     bool ending_ = false;
     int exit_code_ = 0;
     // Last, so that they are joined first: what they work on belongs to the parts above.

@@ -36,7 +36,21 @@ RunFlow::LivePtr RunFlow::hold(const Run& run) {
     return live_[run.id] = std::move(live);
 }
 
-void RunFlow::launch(const Run& run) { prepare(hold(run)); }
+void RunFlow::launch(const Run& run) {
+    const LivePtr live = hold(run);
+    auto prepared = prepared_->with([&](auto& starts) { return starts.extract(run.id); });
+    if (run.state == RunState::preparing) return prepare(live);
+    if (prepared.empty() || prepared.mapped().start.attempt != run.attempt) return give_back(live);
+    send(live, prepared.mapped().start);
+}
+
+std::function<void(Db&, Run&, Time)> RunFlow::start_at_once() {
+    return [prepared = prepared_, settings = parts_.settings](Db& db, Run& run, Time now) {
+        auto start = berth::start_at_once(db, run, settings, now);
+        if (!start) return;
+        prepared->with([&](auto& starts) { starts.insert_or_assign(run.id, std::move(*start)); });
+    };
+}
 
 void RunFlow::expect(const HandedOver& before) {
     const LivePtr live = hold(before.run);
@@ -182,16 +196,19 @@ void RunFlow::give_back(const LivePtr& live) {
         });
 }
 
+void RunFlow::end_when_it_may(const LivePtr& live, const By& by) {
+    live->cancelled = by;
+    if (live->stage == Stage::with_runner)
+        parts_.runner.cancel(live->run.id.value, live->run.attempt);
+}
+
 // Whoever is told that it will end finds it ended, also when we die in between.
 void RunFlow::cancel(const By& by, RunId id, Done<RunView> done) {
     const auto found = live_.find(id);
     if (found == live_.end()) return cancel_waiting(by, id, std::move(done));
     const LivePtr live = found->second;
     const bool late = live->stage == Stage::ended;
-    if (!late) {
-        live->cancelled = by;
-        if (live->stage == Stage::with_runner) parts_.runner.cancel(id.value, live->run.attempt);
-    }
+    if (!late) end_when_it_may(live, by);
     parts_.store.finish(
         [by, id, late, outcome = live->outcome](Db& db) -> Result<RunView> {
             if (late)
@@ -205,7 +222,7 @@ void RunFlow::cancel(const By& by, RunId id, Done<RunView> done) {
         std::move(done));
 }
 
-// Not in our hands: final, or waiting again in the queue.
+// Not in our hands: final, waiting again in the queue, or on its way here, begun already.
 void RunFlow::cancel_waiting(const By& by, RunId id, Done<RunView> done) {
     parts_.store.finish(
         [by, id](Db& db) -> Result<RunView> {
@@ -214,18 +231,27 @@ void RunFlow::cancel_waiting(const By& by, RunId id, Done<RunView> done) {
             if (is_final(run->state))
                 return fail(FailureKind::conflict, "run '{}' has ended already: {}", id.str(),
                             to_string(run->state));
+            if (run->state == RunState::starting) {
+                if (auto asked = request_cancel(db, by, id); !asked) return pass_on(asked);
+                return view_run(db, id);
+            }
             auto moved = move_run(db, id, run->attempt, RunState::cancelled,
                                   "cancelled by " + by.actor, by.now);
             if (!moved) return pass_on(moved);
             return view_run(db, id);
         },
-        [this, id, alive = alive_, done = std::move(done)](Result<RunView> view) mutable {
+        [this, by, id, alive = alive_, done = std::move(done)](Result<RunView> view) mutable {
             if (!*alive) return;
-            if (view) {
-                ++counts_.ended[view->run.state];
-                parts_.hub.end(*view);
+            const bool ended = view && is_final(view->run.state);
+            if (const auto found = live_.find(id); found != live_.end()) {  // it has come meanwhile
+                if (view && !ended) end_when_it_may(found->second, by);
+            } else {
+                if (ended) {
+                    ++counts_.ended[view->run.state];
+                    parts_.hub.end(*view);
+                }
+                ended_(id);  // its tenant's other triggers may run now
             }
-            ended_(id);  // its tenant's other triggers may run now
             done(std::move(view));
         });
 }

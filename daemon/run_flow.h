@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/loop/timer.h"
 #include "base/loop/worker.h"
 #include "daemon/log_hub.h"
@@ -42,7 +43,10 @@ public:
     RunFlow(Parts parts, std::function<void(RunId)> ended);
     ~RunFlow() override;
 
+    // `preparing`, or `starting` when start_at_once() has prepared it already.
     void launch(const Run& run) override;
+    // For RunQueue: prepares runs in the transaction that begins them.
+    std::function<void(Db&, Run&, Time)> start_at_once();
     // One that an earlier berthd handed over: whether it lives the runner will say.
     void expect(const HandedOver& before);
 
@@ -92,6 +96,7 @@ private:
     void send(const LivePtr& live, const ipc::Start& start);
     void give_back(const LivePtr& live);
     void not_prepared(const LivePtr& live, const Failure& why);
+    void end_when_it_may(const LivePtr& live, const By& by);
     void cancel_waiting(const By& by, RunId run, Done<RunView> done);
     void flush(const LivePtr& live);
     void keep_connections(const LivePtr& live);
@@ -105,6 +110,9 @@ private:
     Parts parts_;
     std::function<void(RunId)> ended_;
     std::map<RunId, LivePtr> live_;
+    // What was prepared in a transaction whose answer is on its way to launch().
+    using Prepared = Guarded<std::map<RunId, PreparedStart>>;
+    std::shared_ptr<Prepared> prepared_ = std::make_shared<Prepared>();
     Counts counts_;
     std::size_t unstored_bytes_ = 0;  // of output that the log store has not confirmed
     bool throttled_ = false;

@@ -22,7 +22,8 @@ void RunFlow::started(const ipc::Started& message) {
     ++(message.warm ? counts_.started_warm : counts_.started_cold);
     RunEnd known;
     known.warm = message.warm;
-    parts_.store.finish(
+    // A short run has its end on record in the same commit.
+    parts_.store.note(
         [run = live->run, known, time = time_from_micros(message.time_us)](Db& db) {
             return move_run(db, run.id, run.attempt, RunState::running, "", time, known);
         },

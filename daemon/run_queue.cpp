@@ -60,9 +60,12 @@ public:
             static_cast<int>(std::min<std::int64_t>(places_, left(starts_per_minute, starts)));
     }
 
-    RunStore::Begun run() {
+    RunStore::Begun run(const RunQueue::GoOn& go_on) {
         begin_again();
         begin_waiting();
+        if (go_on)
+            for (Run& run : begun_.runs)
+                go_on(db_, run, now_);
         if (again_at_) {
             const auto delay = std::chrono::ceil<std::chrono::milliseconds>(*again_at_ - now_);
             begun_.again = std::clamp<std::chrono::milliseconds>(delay, 1ms, 1min);
@@ -90,10 +93,19 @@ private:
         if (const auto next = next_retry(db_, now_)) again_at(*next);
     }
 
+    std::int64_t running(IntegrationId id) {
+        if (!running_) {
+            running_.emplace();
+            for (const Run& run : live_runs(db_))
+                ++(*running_)[run.integration_id];
+        }
+        return (*running_)[id];
+    }
+
     // What an integration may still begin; nothing: it has no cap.
     std::optional<std::int64_t> cap_of(IntegrationId id, const IntegrationPolicy& policy) {
         std::optional<std::int64_t> cap;
-        if (policy.most_running > 0) cap = policy.most_running - running_[id];
+        if (policy.most_running > 0) cap = policy.most_running - running(id);
         if (policy.starts_per_minute > 0) {
             const Starts starts = starts_of(db_, id, now_, policy.starts_per_minute);
             const auto rest = left(policy.starts_per_minute, starts);
@@ -103,8 +115,6 @@ private:
     }
 
     void begin_waiting() {
-        for (const Run& run : live_runs(db_))
-            ++running_[run.integration_id];
         for (const IntegrationId id : integrations_waiting(db_)) {
             policies_[id] = get_policy(db_, id);
             if (const auto cap = cap_of(id, policies_[id])) caps_[id] = *cap;
@@ -160,7 +170,7 @@ private:
     int places_;
     RunStore::Begun begun_;
     std::optional<Time> again_at_;
-    std::map<IntegrationId, std::int64_t> running_;
+    std::optional<std::map<IntegrationId, std::int64_t>> running_;  // counted when a cap asks
     std::map<IntegrationId, IntegrationPolicy> policies_;
     std::map<IntegrationId, std::int64_t> caps_;
     std::set<TenantId> asked_;
@@ -169,9 +179,12 @@ private:
 }  // namespace
 
 void RunQueue::begin_runs(int places, Callback<void(Result<Begun>)> done) {
+    places = std::min(places, kAtOnce);
     store_.write(
-        [places, most = starts_per_minute_, now = clock_.now()](Db& db) {
-            return Pass{db, places, most, now}.run();
+        [places, most = starts_per_minute_, go_on = go_on_, now = clock_.now()](Db& db) {
+            Begun begun = Pass{db, places, most, now}.run(go_on);
+            begun.more = std::ssize(begun.runs) == places;
+            return begun;
         },
         std::move(done));
 }

@@ -12,11 +12,14 @@
 #include "store/releases.h"
 #include "store/reruns.h"
 #include "store/runs.h"
+#include "store/store_failures.h"
 #include "store/tenants.h"
 #include "store/triggers.h"
 
 namespace berth {
 namespace {
+
+constexpr std::size_t kSmall = 64 * 1024;  // bytes; takes well under a millisecond
 
 ipc::Scope to_ipc(const KeyScope& scope) {
     switch (scope.kind) {
@@ -72,6 +75,15 @@ Result<std::vector<std::string>> set_network_and_grants(ipc::Start& start,
         words.push_back("extra_syscalls:" + join_calls(granted.extra_syscalls));
     }
     return words;
+}
+
+// What is put together into an environment and files.
+std::size_t size_of(const RunMaterial& material) {
+    std::size_t bytes = material.given.configs.size() + material.release.config_schema.size();
+    if (material.given.metadata) bytes += material.given.metadata->size();
+    for (const Trigger& trigger : material.triggers)
+        bytes += trigger.payload.size() + trigger.body.size() + trigger.headers.size();
+    return bytes;
 }
 
 // Puts what the rerun asks for in the place of what any run would be given now.
@@ -197,6 +209,36 @@ Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings&
     if (!grants) return pass_on(grants);
     prepared.grants = list_text(*grants);
     return prepared;
+}
+
+std::optional<PreparedStart> start_at_once(Db& db, Run& run, const RunSettings& settings,
+                                           Time now) {
+    const auto start = [&]() -> Result<PreparedStart> {
+        auto material = gather(db, run.id, now);
+        if (!material) return pass_on(material);
+        if (size_of(*material) > kSmall)
+            return fail(FailureKind::over_limit, "run '{}' is prepared on its own", run.id.value);
+        auto prepared = make_start(*material, settings);
+        if (!prepared) return prepared;
+        RunEnd known;
+        known.grants = prepared->grants;
+        auto moved = move_run(db, run.id, run.attempt, RunState::starting, "", now, known);
+        if (!moved) return pass_on(moved);
+        run = std::move(*moved);
+        return prepared;
+    };
+    db.savepoint();  // a trouble of this run is its own affair
+    try {
+        if (auto prepared = start()) {
+            db.release_savepoint();
+            return std::move(*prepared);
+        }
+    } catch (const StoreError& error) {
+        if (breaks_store(error) || is_full(error) || !db.in_transaction()) throw;
+    } catch (const std::exception&) {  // of a value that cannot be read
+    }
+    db.rollback_to_savepoint();
+    return {};
 }
 
 }  // namespace berth

@@ -1,6 +1,7 @@
 // All that a run needs, from the store, and the message that starts it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,5 +46,11 @@ struct PreparedStart {
 // Pure. The refusal names the setting that no environment can hold, or the grant that
 // is missing.
 Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings& settings);
+
+// Takes a run that has just begun from `preparing` to `starting`, in the transaction that
+// begins it. Nothing, and the run stays as it is, when it has to be prepared on its own: its
+// payloads would hold others up, or it cannot be prepared, and then the reason is found again
+// there. Thread: store.
+std::optional<PreparedStart> start_at_once(Db& db, Run& run, const RunSettings& settings, Time now);
 
 }  // namespace berth

@@ -24,6 +24,7 @@
 #include "base/loop/timer.h"
 #include "daemon/command_lines.h"
 #include "daemon/descriptor_keeper.h"
+#include "daemon/kept_program.h"
 
 namespace berth {
 namespace {
@@ -32,85 +33,7 @@ using namespace std::chrono_literals;
 constexpr int kListenFd = 3;  // as systemd's socket activation hands it over
 constexpr int kConfigFd = 4;
 constexpr int kPublicFd = 5;
-constexpr auto kFirstBackoff = 50ms;
-constexpr auto kMaxBackoff = 5'000ms;
-constexpr auto kLivedWell = 10s;  // after so long an end is not part of a row of them
-constexpr int kRefused = 2;       // exit code of every daemon for a wrong command line
-constexpr auto kStopTime = 30s;   // for each; for berthd beyond its own stop_grace
-
-// One program that is to be there as long as we are. Thread: loop.
-class Kept {
-public:
-    // `options` are asked for at each start.
-    // `on_refused`: it does not take what it was started with, and never will.
-    Kept(Loop& loop, const Clock& clock, std::string name, std::function<ChildOptions()> options,
-         std::function<void()> on_refused)
-        : loop_{loop},
-          clock_{clock},
-          name_{std::move(name)},
-          options_{std::move(options)},
-          on_refused_{std::move(on_refused)},
-          again_{loop, [this] { start(); }} {}
-
-    void start() {
-        ++starts_;
-        started_ = clock_.steady();
-        try {
-            child_ =
-                std::make_unique<Child>(loop_, options_(), [this](int status) { ended(status); });
-        } catch (const SystemError& error) {
-            log_error(error.what(), {{"program", name_}});
-            retry();
-        }
-    }
-    // Ends it for good; `gone` comes on a later turn.
-    void stop(int signo, std::function<void()> gone) {
-        stopping_ = true;
-        again_.stop();
-        gone_ = std::move(gone);
-        if (child_)
-            child_->signal(signo);
-        else
-            loop_.later(gone_);
-    }
-    void kill() {
-        if (child_) child_->signal(SIGKILL);
-    }
-
-private:
-    void ended(int status) {
-        loop_.later([held = std::move(child_)] {});  // we are in its callback
-        if (stopping_) return loop_.later(gone_);
-        // Once it has run with these words it may run again, whatever it says now.
-        if (starts_ == 1 && WIFEXITED(status) && WEXITSTATUS(status) == kRefused) {
-            log_error("a daemon refuses what it was started with, for the reason above; stopping",
-                      {{"program", name_}});
-            return loop_.later(on_refused_);
-        }
-        log_error("a daemon has ended, starting it again",
-                  {{"program", name_},
-                   {"status", WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)}});
-        retry();
-    }
-    void retry() {
-        if (clock_.steady() - started_ > kLivedWell) backoff_ = kFirstBackoff;
-        again_.start(backoff_);
-        backoff_ = std::min<std::chrono::milliseconds>(backoff_ * 2, kMaxBackoff);
-    }
-
-    Loop& loop_;
-    const Clock& clock_;
-    SteadyTime started_{};
-    std::string name_;
-    std::function<ChildOptions()> options_;
-    std::function<void()> on_refused_;
-    int starts_ = 0;
-    std::shared_ptr<Child> child_;
-    std::chrono::milliseconds backoff_ = kFirstBackoff;
-    Timer again_;
-    bool stopping_ = false;
-    std::function<void()> gone_;
-};
+constexpr auto kStopTime = 30s;  // for each; for berthd beyond its own stop_grace
 
 std::optional<std::pair<uid_t, gid_t>> user_named(const char* name) {
     const passwd* entry = ::getpwnam(name);
@@ -235,13 +158,12 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     // By descriptor: its user may not be allowed to walk to the file.
     const Fd config_fd{check(::open(config_file.c_str(), O_RDONLY | O_CLOEXEC), "opening '{}'",
                              config_file.string())};
-    daemon_options.argv = command("berthd", {"--config", fmt::format("/proc/self/fd/{}", kConfigFd),
-                                             "--listen-fd", std::to_string(kListenFd),
-                                             "--public-fd", std::to_string(kPublicFd)});
+    daemon_options.argv =
+        command("berthd", {"--config", fmt::format("/proc/self/fd/{}", kConfigFd), "--listen-fd",
+                           std::to_string(kListenFd), "--public-fd", std::to_string(kPublicFd)});
     daemon_options.env = env;
-    daemon_options.fds = {{control.get(), kListenFd},
-                          {config_fd.get(), kConfigFd},
-                          {open.get(), kPublicFd}};
+    daemon_options.fds = {
+        {control.get(), kListenFd}, {config_fd.get(), kConfigFd}, {open.get(), kPublicFd}};
     if (::geteuid() == 0) {
         runner_options.uid = ids.runner_uid;
         runner_options.gid = ids.runner_gid;
@@ -260,14 +182,16 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
     int code = 0;
     std::function<void()> stop_all;
     const auto refused = [&] {
-        code = kRefused;
+        code = KeptProgram::kRefused;
         stop_all();
     };
-    Kept launcher_program{loop, clock, "berth-launcher", [&] { return launcher_options; }, refused};
-    Kept egress_program{loop, clock, "berth-egress", [&] { return egress_options; }, refused};
-    Kept runner_program{loop, clock, "berth-runner",
-                        [&] { return keeper.with_kept(runner_options); }, refused};
-    Kept daemon_program{loop, clock, "berthd", [&] { return daemon_options; }, refused};
+    KeptProgram launcher_program{loop, clock, "berth-launcher", [&] { return launcher_options; },
+                                 refused};
+    KeptProgram egress_program{loop, clock, "berth-egress", [&] { return egress_options; },
+                               refused};
+    KeptProgram runner_program{loop, clock, "berth-runner",
+                               [&] { return keeper.with_kept(runner_options); }, refused};
+    KeptProgram daemon_program{loop, clock, "berthd", [&] { return daemon_options; }, refused};
     launcher_program.start();
     egress_program.start();
     runner_program.start();
@@ -275,9 +199,9 @@ int supervise(const Config& config, const std::filesystem::path& config_file) {
 
     // berthd first, so that it can put its runs in order while the others serve it: with
     // SIGTERM it would leave them to the runner.
-    Kept* ending = &daemon_program;
+    KeptProgram* ending = &daemon_program;
     Timer too_long{loop, [&] { ending->kill(); }};
-    const auto end = [&](Kept& program, int signo, std::chrono::milliseconds time,
+    const auto end = [&](KeptProgram& program, int signo, std::chrono::milliseconds time,
                          std::function<void()> gone) {
         ending = &program;
         too_long.start(time);

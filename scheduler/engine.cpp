@@ -56,8 +56,7 @@ void Engine::pass() {
             live_.insert(run.id);
             launcher_.launch(run);
         }
-        // It may have stopped at the number of places, not at the last waiting trigger.
-        if (!begun->runs.empty()) kicked_ = true;
+        if (begun->more) kicked_ = true;
         if (begun->again) again_->start(*begun->again);
         pass();
     });

@@ -31,6 +31,7 @@ class RunStore {
 public:
     struct Begun {
         std::vector<Run> runs;
+        bool more = false;  // it stopped at their number, not at the last that may begin
         // More may be begun then though nothing happens: a cap per minute, a retry.
         std::optional<std::chrono::milliseconds> again;
     };

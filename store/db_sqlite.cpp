@@ -47,10 +47,25 @@ std::string first_words(std::string_view sql) {
     return fmt::format("running '{}'", sql.substr(0, 60));
 }
 
-void bind(sqlite3* db, sqlite3_stmt* statement, int number, const Param& param) {
-    // `$1` is a name to SQLite; its index follows the order of appearance.
-    const int at = sqlite3_bind_parameter_index(statement, fmt::format("${}", number).c_str());
-    BERTH_ASSERT(at != 0);  // a parameter that the statement does not use
+// A statement that is kept, and where its parameters are.
+struct Prepared {
+    Statement statement;
+    std::vector<int> places;  // of $1, $2, ...
+};
+
+// `$1` is a name to SQLite; its index follows the order of appearance.
+std::vector<int> places_of(sqlite3_stmt* statement) {
+    std::vector<int> places;
+    const int count = sqlite3_bind_parameter_count(statement);
+    for (int number = 1; number <= count; ++number) {
+        places.push_back(
+            sqlite3_bind_parameter_index(statement, fmt::format("${}", number).c_str()));
+        BERTH_ASSERT(places.back() != 0);  // a parameter that the statement does not use
+    }
+    return places;
+}
+
+void bind(sqlite3* db, sqlite3_stmt* statement, int at, const Param& param) {
     const int rc =
         std::visit(overloaded{
                        [&](std::nullptr_t) { return sqlite3_bind_null(statement, at); },
@@ -112,17 +127,19 @@ private:
 // Prepared statements by their text. Optional filters and sort orders make new
 // texts, all from literals, so there are few; past the limit all are dropped.
 struct SqliteDb::Statements {
-    std::unordered_map<std::string, Statement, HashText, std::equal_to<>> by_text;
+    std::unordered_map<std::string, Prepared, HashText, std::equal_to<>> by_text;
 
-    sqlite3_stmt* get(sqlite3* db, std::string_view sql) {
-        if (const auto found = by_text.find(sql); found != by_text.end())
-            return found->second.get();
+    const Prepared& get(sqlite3* db, std::string_view sql) {
+        if (const auto found = by_text.find(sql); found != by_text.end()) return found->second;
         if (by_text.size() >= limits::kPreparedStatements) by_text.clear();
         sqlite3_stmt* raw = nullptr;
         if (sqlite3_prepare_v3(db, sql.data(), static_cast<int>(sql.size()),
                                SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK)
             raise(db, first_words(sql));
-        return by_text.emplace(sql, Statement{raw}).first->second.get();
+        Statement statement{raw};
+        auto places = places_of(raw);
+        return by_text.emplace(sql, Prepared{std::move(statement), std::move(places)})
+            .first->second;
     }
 };
 
@@ -205,12 +222,12 @@ std::int64_t SqliteDb::exec_with(std::string_view sql, Params params) {
 }
 
 std::vector<Row> SqliteDb::query_with(std::string_view sql, Params params) {
-    sqlite3_stmt* const statement = statements_->get(db_, sql);
+    const Prepared& prepared = statements_->get(db_, sql);
+    sqlite3_stmt* const statement = prepared.statement.get();
     const InUse in_use{statement};
-    BERTH_ASSERT(static_cast<std::size_t>(sqlite3_bind_parameter_count(statement)) ==
-                 params.size());
+    BERTH_ASSERT(prepared.places.size() == params.size());
     for (std::size_t i = 0; i < params.size(); ++i)
-        bind(db_, statement, static_cast<int>(i) + 1, params[i]);
+        bind(db_, statement, prepared.places[i], params[i]);
 
     std::vector<Row> rows;
     for (;;) {

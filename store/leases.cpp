@@ -56,7 +56,10 @@ std::vector<RunId> take_lapsed_leases(Db& db) {
 Result<void> may_write(Db& db, RunId run) {
     const auto row = db.one("select owner from runs where id = $1", {run});
     if (!row) return fail(FailureKind::not_found, "there is no run '{}'", run.value);
-    const std::string& owner = row->text(0);
+    return may_write(db, run, row->text(0));
+}
+
+Result<void> may_write(Db& db, RunId run, const std::string& owner) {
     if (owner.empty() || owner == db.holder().host) return {};
     return fail(FailureKind::conflict,
                 "run '{}' is held by host '{}'; what host '{}' says of it no longer counts, since "

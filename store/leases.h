@@ -33,6 +33,7 @@ std::int64_t renew_leases(Db& db);
 std::vector<RunId> take_lapsed_leases(Db& db);
 // conflict, naming both hosts, when another host has the run.
 Result<void> may_write(Db& db, RunId run);
+Result<void> may_write(Db& db, RunId run, const std::string& owner);  // as its row says
 
 // For move_run: a run that is being prepared is held, one that waits or has ended is not.
 void hold_run(Db& db, RunId run);

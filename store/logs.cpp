@@ -1,9 +1,9 @@
 #include "store/logs.h"
 
 #include <sys/stat.h>
-#include <zstd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -11,67 +11,14 @@
 #include "base/log.h"
 #include "model/limits.h"
 #include "store/db_sqlite.h"
-#include "store/sql.h"
+#include "store/log_chunks.h"
 
 namespace berth {
 namespace {
 
 constexpr std::size_t kOpenDays = 3;  // per thread
-constexpr int kLevel = 1;             // the fastest: the writer keeps up with the pipes
-constexpr std::size_t kWorthIt = 64;  // bytes; smaller chunks are kept as they are
 constexpr int kCheckpointPages = 4 * limits::kCheckpointPages;
 constexpr std::string_view kSuffix = ".db";
-
-constexpr const char* kSchema =
-    "create table if not exists chunks ("
-    " run_id integer not null, seq integer not null, time integer not null,"
-    " stream text not null, zstd integer not null, bytes blob not null,"
-    " primary key (run_id, seq)) strict";
-
-// The chunk's bytes as they are stored; nothing when compression does not pay.
-std::optional<std::string> compress(std::string_view bytes) {
-    if (bytes.size() < kWorthIt) return {};
-    std::string packed(ZSTD_compressBound(bytes.size()), '\0');
-    const std::size_t size =
-        ZSTD_compress(packed.data(), packed.size(), bytes.data(), bytes.size(), kLevel);
-    if (ZSTD_isError(size) || size >= bytes.size()) return {};
-    packed.resize(size);
-    return packed;
-}
-
-std::string decompress(std::string_view packed) {
-    const auto size = ZSTD_getFrameContentSize(packed.data(), packed.size());
-    if (size > limits::kMessageBytes)  // also the two values that mean an error
-        throw StoreError{StoreError::Kind::corrupt, "a log chunk has no sensible size"};
-    std::string bytes(size, '\0');
-    const std::size_t got =
-        ZSTD_decompress(bytes.data(), bytes.size(), packed.data(), packed.size());
-    if (ZSTD_isError(got) || got != size)
-        throw StoreError{StoreError::Kind::corrupt, "a log chunk cannot be unpacked"};
-    return bytes;
-}
-
-void insert(Db& db, const LogChunk& chunk) {
-    const auto packed = compress(chunk.bytes);
-    db.exec(
-        "insert into chunks (run_id, seq, time, stream, zstd, bytes)"
-        " values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
-        {chunk.run_id, chunk.seq, chunk.time, to_string(chunk.stream), packed.has_value(),
-         Bytes{packed ? *packed : chunk.bytes}});
-}
-
-LogChunk read_chunk(RunId run, const Row& row) {
-    Columns c{row};
-    LogChunk chunk;
-    chunk.run_id = run;
-    chunk.seq = static_cast<std::uint64_t>(c.integer());
-    chunk.time = c.time();
-    chunk.stream = c.word(parse_output_stream);
-    const bool packed = c.flag();
-    chunk.bytes = c.text();
-    if (packed) chunk.bytes = decompress(chunk.bytes);
-    return chunk;
-}
 
 // A day's chunks go into a second file when the first is damaged: what can still be
 // read there stays, and nobody's output waits for a file that cannot be written.
@@ -103,7 +50,7 @@ public:
             auto db =
                 SqliteDb::open(dir_ / (day + std::string{kSuffix}), SqliteDb::Access::read_write);
             if (!db) throw StoreError{StoreError::Kind::corrupt, db.error().message};
-            (*db)->exec_script(kSchema);
+            (*db)->exec_script(kLogSchema);
             return *std::move(db);
         });
         return *open_.emplace(day, std::move(made)).first->second;
@@ -212,7 +159,7 @@ void LogStore::write_day(const std::string& day, const std::vector<const LogChun
     const auto write = [&](SqliteDb& db) {
         Tx tx{db, Tx::Mode::write};
         for (const LogChunk* chunk : chunks)
-            insert(db, *chunk);
+            write_chunk(db, *chunk);
         tx.commit();
         if (db.wal_pages() >= kCheckpointPages) db.checkpoint(SqliteDb::Checkpoint::passive);
     };
@@ -235,13 +182,8 @@ std::vector<LogChunk> LogStore::read_range(const Range& range) {
     std::vector<LogChunk> chunks;
     for (const std::string& day : read_->all()) {
         if (day_of(day) < first || day_of(day) > last) continue;
-        ListQuery query{"select seq, time, stream, zstd, bytes from chunks"};
-        query.where("run_id =", range.run);
-        query.where("seq >", range.after);
-        if (range.stream) query.where("stream =", to_string(*range.stream));
-        query.first("seq", range.limit);
-        for (const Row& row : query.run(read_->get(day)))
-            chunks.push_back(read_chunk(range.run, row));
+        auto some = read_chunks(read_->get(day), range);
+        std::ranges::move(some, std::back_inserter(chunks));
     }
     // Each day gave its lowest; the lowest of all are among them. One chunk can be
     // in two days when the clock was set back between two tries.

@@ -40,15 +40,17 @@ void serve(Db& db, TenantId tenant, VirtualTime turn) {
     set_share(db, tenant, turn);
 }
 
-void add_load(Db& db, std::int64_t integration, std::int64_t by) {
+// Of the integration and (0) of the host.
+void add_load(Db& db, IntegrationId integration) {
     db.exec(
-        "insert into loads (integration_id, waiting) values ($1, $2)"
-        " on conflict (integration_id) do update set waiting = loads.waiting + excluded.waiting",
-        {integration, by});
+        "insert into loads (integration_id, waiting) values ($1, 1), (0, 1)"
+        " on conflict (integration_id) do update set waiting = loads.waiting + 1",
+        {integration});
 }
 
-void less_load(Db& db, std::int64_t integration, std::int64_t by) {
-    db.exec("update loads set waiting = waiting - $2 where integration_id = $1", {integration, by});
+void less_load(Db& db, IntegrationId integration, std::int64_t by) {
+    db.exec("update loads set waiting = waiting - $2 where integration_id in ($1, 0)",
+            {integration, by});
 }
 
 Starts read_starts(const std::vector<Row>& newest_first, Time now) {
@@ -66,15 +68,14 @@ Starts read_starts(const std::vector<Row>& newest_first, Time now) {
 }  // namespace
 
 void add_waiting(Db& db, TenantId tenant, IntegrationId integration, std::int64_t seq) {
-    const auto more =
-        db.exec("update waiting set triggers = triggers + 1 where tenant_id = $1", {tenant});
-    if (more == 0)
-        db.exec(
-            "insert into waiting (tenant_id, triggers, oldest_seq, integration_id, virtual_time)"
-            " values ($1, 1, $2, $3, $4)",
-            {tenant, seq, integration, std::max(virtual_now(db), share_of(db, tenant))});
-    add_load(db, integration.value, 1);
-    add_load(db, 0, 1);
+    db.exec(
+        "insert into waiting (tenant_id, triggers, oldest_seq, integration_id, virtual_time)"
+        " values ($1, 1, $2, $3, coalesce((select max(at) from"
+        "  (select value as at from counters where name = $4"
+        "   union all select virtual_time from shares where tenant_id = $1) as known), 0))"
+        " on conflict (tenant_id) do update set triggers = waiting.triggers + 1",
+        {tenant, seq, integration, kClock});
+    add_load(db, integration);
 }
 
 void take_waiting(Db& db, TenantId tenant, std::int64_t taken, std::optional<std::int64_t> oldest) {
@@ -87,8 +88,7 @@ void take_waiting(Db& db, TenantId tenant, std::int64_t taken, std::optional<std
                 {tenant, taken, *oldest});
     else
         db.exec("delete from waiting where tenant_id = $1", {tenant});
-    less_load(db, row->integer(0), taken);
-    less_load(db, 0, taken);
+    less_load(db, IntegrationId{row->integer(0)}, taken);
 }
 
 void charge(Db& db, TenantId tenant, std::chrono::microseconds took) {
@@ -106,14 +106,12 @@ void charge(Db& db, TenantId tenant, std::chrono::microseconds took) {
 }
 
 Load waiting_load(Db& db, TenantId tenant, IntegrationId integration) {
-    Load load;
-    if (const auto row = db.one("select triggers from waiting where tenant_id = $1", {tenant}))
-        load.tenant = row->integer(0);
-    for (const Row& row : db.query("select integration_id, waiting from loads"
-                                   " where integration_id = $1 or integration_id = 0",
-                                   {integration}))
-        (row.integer(0) == 0 ? load.host : load.integration) = row.integer(1);
-    return load;
+    const auto row = db.must(
+        "select coalesce((select triggers from waiting where tenant_id = $1), 0),"
+        " coalesce((select waiting from loads where integration_id = $2), 0),"
+        " coalesce((select waiting from loads where integration_id = 0), 0)",
+        {tenant, integration});
+    return {row.integer(0), row.integer(1), row.integer(2)};
 }
 
 std::vector<IntegrationId> integrations_waiting(Db& db) {
@@ -183,8 +181,7 @@ Starts starts_of(Db& db, IntegrationId integration, Time now, std::int64_t most)
 }
 
 Starts starts_of_host(Db& db, Time now, std::int64_t most) {
-    return read_starts(db.query("select created from runs order by id desc limit $1", {most}),
-                       now);
+    return read_starts(db.query("select created from runs order by id desc limit $1", {most}), now);
 }
 
 }  // namespace berth

@@ -12,49 +12,22 @@
 #include "base/fd.h"
 #include "base/guarded.h"
 #include "base/log.h"
+#include "base/loop/timer.h"
 #include "base/loop/worker.h"
 #include "model/limits.h"
+#include "store/checkpoints.h"
 #include "store/db_sqlite.h"
 #include "store/dir_lock.h"
 #include "store/leases.h"
 #include "store/migrate.h"
 #include "store/reserve.h"
+#include "store/store_failures.h"
 
 namespace berth {
 namespace {
 
 constexpr std::size_t kDamageKept = 20;
-
-Failure disk_is_full() {
-    return {FailureKind::unavailable,
-            "the store's disk is full, so nothing new is accepted; make room, and it goes on by "
-            "itself",
-            {}};
-}
-
-Failure failure_of(const std::exception& error) {
-    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
-    if (trouble && trouble->kind() == StoreError::Kind::full) return disk_is_full();
-    if (trouble && trouble->kind() == StoreError::Kind::damaged)
-        return {FailureKind::conflict,
-                fmt::format("the store is damaged: {}; restore a backup", trouble->what()),
-                {}};
-    if (trouble && trouble->kind() == StoreError::Kind::busy)
-        return {FailureKind::busy, "another program holds the store's lock; try again later", {}};
-    return {FailureKind::unavailable, "the store has failed; see the log of berthd", {}};
-}
-
-// Past these nothing is certain but what a restart reads back (reliability.md 2.1).
-bool breaks_store(const std::exception& error) {
-    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
-    return trouble && (trouble->kind() == StoreError::Kind::io ||
-                       trouble->kind() == StoreError::Kind::corrupt);
-}
-// No operation after this one could be committed either.
-bool is_full(const std::exception& error) {
-    const auto* const trouble = dynamic_cast<const StoreError*>(&error);
-    return trouble && trouble->kind() == StoreError::Kind::full;
-}
+constexpr std::chrono::milliseconds kNotesWait{5};
 
 class SqliteStore final : public Store {
 public:
@@ -66,11 +39,16 @@ public:
           reserve_{dir, clock},
           write_db_{std::move(write_db)},
           read_db_{std::move(read_db)},
-          checkpoint_db_{std::move(checkpoint_db)} {}
+          checkpoints_{std::move(checkpoint_db)} {}
+    ~SqliteStore() override {
+        *alive_ = false;  // no turn comes any more
+        wake_writer();
+    }
 
     void on_broken(std::function<void(const Failure&)> tell) override { *tell_ = std::move(tell); }
-    void checkpoint() override;
-    Counts counts() const override { return {operations_, commits_, checkpoints_}; }
+    void checkpoint() override { checkpoints_.copy_back(); }
+    void empty_log() override { checkpoints_.empty_after_commit(); }
+    Counts counts() const override { return {operations_, commits_, checkpoints_.count()}; }
     bool full() const override { return reserve_.released(); }
     std::vector<std::string> damage() const override {
         return damage_.with([](const std::vector<std::string>& found) { return found; });
@@ -89,11 +67,15 @@ private:
         bool being_written = false;  // the writer has been told to look
     };
 
-    void write_waiting();  // Thread: writer_, as the next three
+    void wake_writer() {
+        writer_.run([this] { write_waiting(); });
+    }
+    void write_notes();
+    void write_waiting();  // Thread: writer_, as the next four
     void commit_batch(Batch& batch);
-    void run_in_savepoint(Pending& pending);
+    bool run_alone(Pending& pending);
+    bool run_in_savepoint(Pending& pending);
     Failure refusal_of(const std::exception& error, std::string_view what);
-    void checkpoint_if_due();
     void run_read(Pending& pending);  // Thread: reader_
     void answer_on_loop(Batch batch);
     void refuse_now(std::unique_ptr<Pending> pending, std::string_view what);
@@ -103,36 +85,49 @@ private:
     Loop& loop_;
     Reserve reserve_;
     mutable Guarded<std::vector<std::string>> damage_;
-    std::unique_ptr<SqliteDb> write_db_;       // Thread: writer_
-    std::unique_ptr<SqliteDb> read_db_;        // Thread: reader_
-    std::unique_ptr<SqliteDb> checkpoint_db_;  // Thread: checkpointer_
+    std::unique_ptr<SqliteDb> write_db_;  // Thread: writer_
+    std::unique_ptr<SqliteDb> read_db_;   // Thread: reader_
     Guarded<Queue> queue_;
     std::atomic<std::size_t> reads_waiting_{0};
     std::optional<Failure> broken_;  // Thread: writer_
-    int checkpointed_at_ = 0;        // Thread: writer_; pages
-    int truncate_at_ = limits::kWalMaxPages;
     // Shared, since what is posted to the loop may run after the store is gone.
     std::shared_ptr<std::function<void(const Failure&)>> tell_ =
         std::make_shared<std::function<void(const Failure&)>>();
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // Thread: loop
+    Timer notes_{loop_, [this] { write_notes(); }};
     std::atomic<std::uint64_t> operations_{0};
     std::atomic<std::uint64_t> commits_{0};
-    std::atomic<std::uint64_t> checkpoints_{0};
-    // Last, so that they finish and are joined first; the writer before the
-    // checkpointer, whom it calls.
-    Worker checkpointer_{"store-check"};
+    // Last, so that they finish and are joined first; the writer before the checkpoints,
+    // which it asks for.
+    Checkpoints checkpoints_;
     Worker reader_{"store-reader"};
     Worker writer_{"store-writer"};
 };
 
+// What one turn of the loop asks for shares a commit: a trigger and the run that it
+// begins, requests that came together.
 void SqliteStore::submit_write(std::unique_ptr<Pending> pending) {
-    enum class Place { full, joined, first };
+    enum class Place { full, joined, first, put_off };
     const Place place = queue_.with([&](Queue& queue) {
         if (queue.waiting.size() >= limits::kStoreQueue) return Place::full;
+        const bool note = pending->purpose == Purpose::note;
         queue.waiting.push_back(std::move(pending));
+        if (note && !queue.being_written) return Place::put_off;
         return std::exchange(queue.being_written, true) ? Place::joined : Place::first;
     });
     if (place == Place::full) return refuse_now(std::move(pending), "changes");
-    if (place == Place::first) writer_.run([this] { write_waiting(); });
+    if (place == Place::put_off && !notes_.armed()) notes_.start(kNotesWait);
+    if (place == Place::first)
+        loop_.later([this, alive = alive_] {
+            if (*alive) wake_writer();
+        });
+}
+
+void SqliteStore::write_notes() {
+    const bool waiting = queue_.with([](Queue& queue) {
+        return !queue.waiting.empty() && !std::exchange(queue.being_written, true);
+    });
+    if (waiting) wake_writer();
 }
 
 void SqliteStore::submit_read(std::unique_ptr<Pending> pending) {
@@ -165,7 +160,7 @@ void SqliteStore::write_waiting() {
         if (batch.empty()) return;
         commit_batch(batch);
         answer_on_loop(std::move(batch));
-        checkpoint_if_due();
+        checkpoints_.after_commit(*write_db_);
     }
 }
 
@@ -176,16 +171,19 @@ void SqliteStore::commit_batch(Batch& batch) {
         std::uint64_t ran = 0;
         try {
             Tx tx{*write_db_, Tx::Mode::write};
+            bool kept = false;  // of what was done anything
             for (auto& pending : batch) {
                 if (only_ends && pending->purpose == Purpose::change) {
                     pending->refuse(disk_is_full());
                     continue;
                 }
-                run_in_savepoint(*pending);
+                kept |= batch.size() == 1 ? run_alone(*pending) : run_in_savepoint(*pending);
                 ++ran;
             }
-            tx.commit();
-            if (ran > 0) ++commits_;
+            if (kept) {
+                tx.commit();
+                ++commits_;
+            }
             operations_ += ran;
         } catch (const std::exception& error) {
             log_error("cannot commit",
@@ -209,21 +207,28 @@ void SqliteStore::notice(const StoreError& trouble) {
     });
 }
 
-// Throws only what takes the whole batch with it.
-void SqliteStore::run_in_savepoint(Pending& pending) {
-    write_db_->savepoint();
-    bool kept = false;
+// False when nothing of it may stay. Throws only what takes the whole batch with it.
+bool SqliteStore::run_alone(Pending& pending) {
     try {
-        kept = pending.run(*write_db_);
+        return pending.run(*write_db_);
     } catch (const std::exception& error) {
         if (breaks_store(error) || is_full(error) || !write_db_->in_transaction()) throw;
         log_error("an operation on the store failed", {{"error", std::string_view{error.what()}}});
         pending.refuse(refusal_of(error, "the store could not do this; see the log of berthd"));
+        return false;
     }
+}
+
+// Only where a batch has others: SQLite keeps a copy of each page that changes in a
+// savepoint, and at the end of each savepoint within walks along all of them.
+bool SqliteStore::run_in_savepoint(Pending& pending) {
+    write_db_->savepoint();
+    const bool kept = run_alone(pending);
     if (kept)
         write_db_->release_savepoint();
     else
         write_db_->rollback_to_savepoint();
+    return kept;
 }
 
 void SqliteStore::run_read(Pending& pending) {
@@ -244,39 +249,6 @@ Failure SqliteStore::refusal_of(const std::exception& error, std::string_view wh
         return {FailureKind::unavailable, std::string{what}, {}};
     notice(*trouble);
     return failure_of(error);
-}
-
-// Passive ones run beside the commits. Under commits without a pause they never
-// catch up, so past the largest size the writer itself empties the log.
-void SqliteStore::checkpoint_if_due() {
-    const int pages = write_db_->wal_pages();
-    if (pages < checkpointed_at_) checkpointed_at_ = 0;  // the log began anew
-    if (pages >= truncate_at_) {
-        try {
-            write_db_->checkpoint(SqliteDb::Checkpoint::truncate);
-            ++checkpoints_;
-        } catch (const StoreError& error) {
-            log_warning("cannot empty the store's write-ahead log, ignoring",
-                        {{"error", std::string_view{error.what()}}});
-        }
-        // A reader in the way makes it fail: not again at the next commit.
-        truncate_at_ = write_db_->wal_pages() + limits::kWalMaxPages;
-    } else if (pages >= checkpointed_at_ + limits::kCheckpointPages) {
-        checkpointed_at_ = pages;
-        checkpoint();
-    }
-}
-
-void SqliteStore::checkpoint() {
-    checkpointer_.run([this] {
-        try {
-            checkpoint_db_->checkpoint(SqliteDb::Checkpoint::passive);
-            ++checkpoints_;
-        } catch (const StoreError& error) {
-            log_warning("cannot copy the store's write-ahead log back, ignoring",
-                        {{"error", std::string_view{error.what()}}});
-        }
-    });
 }
 
 void SqliteStore::answer_on_loop(Batch batch) {

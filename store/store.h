@@ -61,6 +61,14 @@ public:
         call->purpose = Purpose::end;
         submit_write(std::move(call));
     }
+    // The same for what nobody waits for: it shares the next commit, and gets one of its own
+    // only when none comes for a few milliseconds.
+    template <typename Op>
+    void note(Op op, std::type_identity_t<Callback<void(Answer<Op>)>> done) {
+        auto call = std::make_unique<Call<Op>>(std::move(op), std::move(done));
+        call->purpose = Purpose::note;
+        submit_write(std::move(call));
+    }
     // Runs op(Db&) on one snapshot, read only.
     template <typename Op>
     void read(Op op, std::type_identity_t<Callback<void(Answer<Op>)>> done) {
@@ -74,6 +82,8 @@ public:
     // Copies the write-ahead log back, off the path of the commits: pages that were
     // given back leave the file. It happens by itself when the log has grown.
     virtual void checkpoint() = 0;
+    // The same, and the log is emptied: behind the commit that follows, or the next that can.
+    virtual void empty_log() {}
 
     // The disk is full and the reserve is in use. Thread: any.
     virtual bool full() const { return false; }
@@ -90,7 +100,7 @@ public:
     virtual Counts counts() const = 0;  // Thread: any
 
 protected:
-    enum class Purpose { change, end };
+    enum class Purpose { change, end, note };
     // One accepted operation on its way: run once, answered once.
     class Pending {
     public:

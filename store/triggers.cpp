@@ -47,6 +47,16 @@ Result<void> check_trigger(const Trigger& trigger) {
     return {};
 }
 
+// The one that was accepted with this key before.
+std::optional<Trigger> by_key(Db& db, const Trigger& trigger) {
+    if (trigger.idempotency_key.empty()) return {};
+    const auto first = db.one(
+        fmt::format("{} where tenant_id = $1 and source = $2 and idempotency_key = $3", kSelect),
+        {trigger.tenant_id, to_string(trigger.source), trigger.idempotency_key});
+    if (!first) return {};
+    return read_trigger(*first);
+}
+
 // What waits already, against the caps of the tenant, its integration and the host.
 Result<void> check_load(const Load& load, TenantId tenant, IntegrationId integration,
                         std::int64_t most_of_integration, const WaitingCaps& caps) {
@@ -80,15 +90,7 @@ Result<Trigger> accept_trigger(Db& db, const Trigger& trigger, const WaitingCaps
     if (!tenant)
         return fail(FailureKind::not_found, "there is no tenant '{}'", trigger.tenant_id.value);
 
-    std::optional<std::string_view> key;
-    if (!trigger.idempotency_key.empty()) key = trigger.idempotency_key;
-    if (key) {
-        const auto first =
-            db.one(fmt::format("{} where tenant_id = $1 and source = $2 and idempotency_key = $3",
-                               kSelect),
-                   {trigger.tenant_id, to_string(trigger.source), key});
-        if (first) return read_trigger(*first);
-    }
+    if (auto first = by_key(db, trigger)) return *std::move(first);
     if (tenant->integer(0) != 0)
         return fail(FailureKind::conflict, "tenant '{}' is archived and starts no run",
                     trigger.tenant_id.value);
@@ -97,6 +99,8 @@ Result<Trigger> accept_trigger(Db& db, const Trigger& trigger, const WaitingCaps
     if (auto ok = check_load(load, trigger.tenant_id, integration, tenant->integer(2), caps); !ok)
         return pass_on(ok);
 
+    std::optional<std::string_view> key;
+    if (!trigger.idempotency_key.empty()) key = trigger.idempotency_key;
     const auto row = db.one(
         "insert into triggers (id, tenant_id, source, mode, payload, body, headers,"
         " idempotency_key, created) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"

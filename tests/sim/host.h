@@ -61,6 +61,7 @@ private:
 
     std::unique_ptr<SqliteDb> open();
     CommitFault next_fault();
+    RunQueue::GoOn begin_further();
     void rival_looks();
     void kill_what_is_not(const std::vector<HandedOver>& ours);
     void execute(const Run& run);

@@ -60,8 +60,9 @@ elseif(NAME STREQUAL "store/runs.cpp")
         [[    if (sim::planted("fence_ignored")) attempt = run->attempt;
     const RunState from = run->state;]])
 elseif(NAME STREQUAL "store/shares.cpp")
-    change([[    less_load(db, 0, taken);]]
-        [[    if (!sim::planted("load_not_given_back")) less_load(db, 0, taken);]])
+    change([[    less_load(db, IntegrationId{row->integer(0)}, taken);]]
+        [[    if (!sim::planted("load_not_given_back"))
+        less_load(db, IntegrationId{row->integer(0)}, taken);]])
     change([[std::max(std::min(took, longest), kLeastCharge).count();]]
         [[(sim::planted("turns_not_charged")
                                    ? 0

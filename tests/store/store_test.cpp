@@ -31,6 +31,8 @@ struct World {
                 held->wait();
             },
             [](Result<void>) {});
+        loop.later([this] { loop.stop(); });  // it is written when the turn ends
+        loop.run();
         busy.wait();
         return release;
     }
@@ -60,6 +62,70 @@ TEST_CASE("operations that wait together share one commit", "[store]") {
     CHECK(w.store->counts().operations - before.operations == 101);
     CHECK(w.store->counts().commits - before.commits == 2);
     CHECK(w.triggers() == 100);
+}
+
+TEST_CASE("what one turn of the loop asks for shares one commit", "[store]") {
+    World w;
+    const auto before = w.store->counts();
+    int answered = 0;
+    for (int i = 0; i < 5; ++i)
+        w.store->write(
+            [trigger = trigger_for(w.acme)](Db& db) { return accept_trigger(db, trigger); },
+            [&](Result<Trigger> accepted) {
+                CHECK(accepted);
+                if (++answered == 5) w.loop.stop();
+            });
+    w.loop.run();
+    CHECK(w.store->counts().operations - before.operations == 5);
+    CHECK(w.store->counts().commits - before.commits == 1);
+}
+
+TEST_CASE("a note shares the next commit, and gets its own when none comes", "[store]") {
+    World w;
+    const auto before = w.store->counts().commits;
+    int answered = 0;
+    const auto note = [&] {
+        w.store->note(
+            [trigger = trigger_for(w.acme)](Db& db) { return accept_trigger(db, trigger); },
+            [&](Result<Trigger> accepted) {
+                CHECK(accepted);
+                ++answered;
+                w.loop.stop();
+            });
+    };
+    note();
+    CHECK(write_now(*w.store, w.loop, [trigger = trigger_for(w.acme)](Db& db) {
+        return accept_trigger(db, trigger);
+    }));
+    CHECK(answered == 1);
+    CHECK(w.store->counts().commits == before + 1);
+    note();
+    w.loop.run();
+    CHECK(answered == 2);
+    CHECK(w.store->counts().commits == before + 2);
+    CHECK(w.triggers() == 3);
+    note();  // the store goes away before it has a commit
+    w.store.reset();
+    w.store = must(make_store(w.dir.path(), w.loop));
+    CHECK(w.triggers() == 4);
+}
+
+TEST_CASE("an operation that is alone and is refused or throws leaves nothing", "[store]") {
+    World w;
+    const bool throws = GENERATE(false, true);
+    const auto refused = write_now(
+        *w.store, w.loop, [throws, trigger = trigger_for(w.acme)](Db& db) -> Result<Trigger> {
+            must(accept_trigger(db, trigger));
+            if (throws) throw std::runtime_error{"a mistake"};
+            return fail(FailureKind::conflict, "not now");
+        });
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == (throws ? FailureKind::unavailable : FailureKind::conflict));
+    CHECK(w.triggers() == 0);
+    CHECK(write_now(*w.store, w.loop, [trigger = trigger_for(w.acme)](Db& db) {
+        return accept_trigger(db, trigger);
+    }));
+    CHECK(w.triggers() == 1);
 }
 
 TEST_CASE("an operation that is refused or throws harms none of its neighbours", "[store]") {
