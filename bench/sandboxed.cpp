@@ -117,9 +117,9 @@ void Launcher::await_parked() {
                [this] { return client_.pool().parked == client_.hello()->pool_size; });
 }
 
-// The first run of this request has none yet; it leaves a wish for the next.
+// Each start leaves a wish for the next one; the first finds none.
 void Launcher::await_complete(const ipc::BuildRequest& request) {
-    if (client_.pool().complete == 0) (void)client_.take(request);
+    if (started_ == 1) (void)client_.take(request);
     turn_until("a complete sandbox", [this] { return client_.pool().complete > 0; });
 }
 

@@ -1,77 +1,126 @@
-// `npm ci` of a real package, as a build does it: in the work folder of a run, its
-// packages fetched through berth-egress from the registry that this machine's npm uses.
-#include <array>
-#include <catch2/catch.hpp>
-#include <cstdio>
-#include <filesystem>
-#include <iostream>
+// `npm ci` as a build does it: in the work folder of a run, with this machine's own npm, its
+// packages fetched through berth-egress from a registry that the administrator allows. The
+// registry is a small real one (npm_registry.py), on a port of its own.
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/pipe.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 
+using namespace berth;
 using namespace berth::test;
-using Catch::Matchers::Contains;
 
 namespace {
 
-std::string output_of(const std::string& command) {
-    std::string text;
-    FILE* pipe = ::popen(command.c_str(), "r");
-    std::array<char, 512> part;
-    while (pipe != nullptr && std::fgets(part.data(), part.size(), pipe) != nullptr)
-        text += part.data();
-    if (pipe != nullptr) ::pclose(pipe);
-    while (!text.empty() && text.back() == '\n')
-        text.pop_back();
-    return text;
-}
+class Registry {
+public:
+    Registry() {
+        Pipe in = make_pipe();
+        Pipe out = make_pipe();
+        posix_spawn_file_actions_t actions;
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawn_file_actions_adddup2(&actions, in.read.get(), STDIN_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, out.write.get(), STDOUT_FILENO);
+        char env[] = "env", python[] = "python3";
+        std::string script = BERTH_SOURCE_DIR "/tests/isolation/npm_registry.py";
+        char* const argv[] = {env, python, script.data(), nullptr};
+        REQUIRE(::posix_spawn(&pid_, "/usr/bin/env", &actions, nullptr, argv, ::environ) == 0);
+        ::posix_spawn_file_actions_destroy(&actions);
+        lives_by_ = std::move(in.write);
+        said_ = std::move(out.read);
+        port_ = next_line();
+        REQUIRE_FALSE(port_.empty());
+    }
+    ~Registry() {
+        lives_by_.reset();
+        ::kill(pid_, SIGTERM);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
 
-// `https://host[:port]/path/` → `host`; empty when it is something else.
-std::string host_of(const std::string& url) {
-    const auto begin = url.find("://");
-    if (begin == std::string::npos) return {};
-    const std::string rest = url.substr(begin + 3, url.find('/', begin + 3) - begin - 3);
-    if (rest.find('@') != std::string::npos) return {};  // a registry with a password
-    return rest.substr(0, rest.find(':'));
-}
+    const std::string& port() const { return port_; }
+    std::string url() const { return "http://127.0.0.1:" + port_ + "/"; }
+    // Ends it. The paths that it was asked for, each with a line's end.
+    std::string asked() {
+        ::kill(pid_, SIGTERM);
+        std::string all;
+        for (std::string line = next_line(); !line.empty(); line = next_line())
+            all += line + "\n";
+        return all;
+    }
 
-// is-odd needs is-number: two packages and their lock.
+private:
+    std::string next_line() {
+        std::string line;
+        for (char byte; ::read(said_.get(), &byte, 1) == 1 && byte != '\n';)
+            line += byte;
+        return line;
+    }
+    pid_t pid_ = -1;
+    Fd lives_by_, said_;
+    std::string port_;
+};
+
 constexpr const char* kPackage =
-    R"({"name": "job", "version": "1.0.0", "private": true, "dependencies": {"is-odd": "3.0.1"}})";
+    R"({"name": "job", "version": "1.0.0", "private": true, "dependencies": {"berth-odd": "1.0.0"}})";
 
+// A lock file first, with a checksum for each tarball, then what it says.
 constexpr const char* kJob = R"(set -e
 cp /app/package.json /work && cd /work
-npm install --package-lock-only --registry "$1" >/dev/null
-npm ci --registry "$1" >/dev/null
-node -e 'console.error("is-odd says", require("is-odd")(3)); console.log("{}")'
+npm install --package-lock-only --no-audit --no-fund --no-update-notifier --fetch-retries 0 --registry "$1" >&2
+rm -rf ~/.npm
+npm ci --no-audit --no-fund --no-update-notifier --fetch-retries 0 --registry "$1" >&2
+node -e 'console.error("berth-odd says", require("berth-odd")(3)); console.log("{}")'
 )";
+
+json run_job(Daemon& daemon, const Registry& registry, const char* network) {
+    const Folder folder{{"PANDIUM.yaml", manifest("sh /app/job.sh " + registry.url())},
+                        {"job.sh", kJob},
+                        {"package.json", kPackage}};
+    const json options{{"memory_mib", 1024}, {"network", network}};
+    return daemon.run(daemon.install("npm", folder, options).tenant);
+}
 
 }  // namespace
 
-TEST_CASE("npm ci fetches a package through egress and node loads it", "[sandbox][npm]") {
+TEST_CASE("npm ci fetches packages through egress, and node loads them", "[sandbox][npm]") {
     BERTH_NEEDS_SANDBOX();
-    const std::string registry = output_of("npm config get registry 2>/dev/null");
-    const std::string host = host_of(registry);
-    if (host.empty() || output_of("curl -sS -m 20 -o /dev/null -w '%{http_code}' '" + registry +
-                                  "is-odd' 2>/dev/null") != "200") {
-        std::cout << "skipped: npm has no registry that answers from here\n";
+    if (!std::filesystem::exists("/usr/bin/npm")) {
+        WARN("skipped: this machine's runtime has no npm");
         return;
     }
-    const std::string command = manifest("sh /app/job.sh " + registry);
-    const Folder folder{{"PANDIUM.yaml", command}, {"job.sh", kJob}, {"package.json", kPackage}};
-    const json options{{"memory_mib", 1024}, {"network", "egress"}};
+    Registry registry;
+    const std::string ports = fmt::format("egress_ports = 80, 443, {}\n", registry.port());
 
     SECTION("where the administrator allows the registry") {
-        Daemon daemon{"egress_allow = " + host + "\n"};
-        const json run = daemon.run(daemon.install("npm", folder, options).tenant);
+        Daemon daemon{fmt::format("egress_allow = 127.0.0.1:{}\n{}", registry.port(), ports)};
+        const json run = run_job(daemon, registry, "egress");
         INFO(daemon.run_log(run["id"]));
         CHECK(run["state"] == "succeeded");
-        CHECK(daemon.run_log(run["id"], "stderr").find("is-odd says true") != std::string::npos);
+        const std::string errors = daemon.run_log(run["id"], "stderr");
+        CHECK(errors.find("berth-odd says true") != std::string::npos);
+        CHECK(errors.find("added 2 packages") != std::string::npos);
+        const std::string asked = registry.asked();
+        CHECK(asked.find("/berth-odd/-/berth-odd-1.0.0.tgz\n") != std::string::npos);
+        CHECK(asked.find("/berth-number/-/berth-number-1.0.0.tgz\n") != std::string::npos);
     }
-    SECTION("and not without network") {  // the control
+    // The controls.
+    SECTION("and not where nobody allows it") {
+        Daemon daemon{ports};
+        CHECK(run_job(daemon, registry, "egress")["state"] == "failed_integration");
+        CHECK(registry.asked().empty());
+    }
+    SECTION("and not without network") {
         Daemon daemon;
-        const json run = daemon.run(
-            daemon.install("npm", folder, {{"memory_mib", 1024}, {"network", "none"}}).tenant);
-        CHECK(run["state"] == "failed_integration");
+        CHECK(run_job(daemon, registry, "none")["state"] == "failed_integration");
+        CHECK(registry.asked().empty());
     }
 }
