@@ -1,6 +1,7 @@
 // A backup of all that Berth keeps, under a store that is written to, and back.
 #include "daemon/backup.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,8 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/pack.h"
+#include "source/archive.h"
 #include "store/dir_lock.h"
 #include "tests/store/support.h"
 
@@ -45,6 +48,15 @@ struct Filled : Place {
         fs::create_directories(from.releases_dir / ".new-half");
     }
 };
+
+// What `berth backup` writes: the tar of a snapshot.
+void write_tar(const Config& from, const fs::path& folder, const fs::path& tar) {
+    fs::create_directory(folder);
+    const auto copied = snapshot(from, folder);
+    if (!copied) FAIL(copied.error().message);
+    const Fd out{::open(tar.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+    REQUIRE(pack_directory(folder, out.get()));
+}
 
 }  // namespace
 
@@ -139,4 +151,50 @@ TEST_CASE("a restore waits for no berthd that has the store, and takes no folder
     REQUIRE_FALSE(result);
     CHECK(result.error().kind == FailureKind::not_found);
     CHECK_FALSE(fs::exists(place.dir.path() / "third"));
+}
+
+TEST_CASE("a backup's tar is put back, unless it is damaged anywhere", "[daemon]") {
+    Filled place;
+    // A release is named by its content.
+    const auto hash = content_hash(place.from.releases_dir / "abc123");
+    fs::create_directories(place.from.releases_dir / "abc123/.git");
+    std::ofstream{place.from.releases_dir / "abc123/.git/kept"} << "as it was uploaded";
+    const auto with_git = content_hash(place.from.releases_dir / "abc123");
+    REQUIRE(hash != with_git);
+    fs::rename(place.from.releases_dir / "abc123", place.from.releases_dir / with_git);
+    const fs::path tar = place.dir.path() / "backup.tar";
+    write_tar(place.from, place.copy, tar);
+
+    const Config to = place.config("other");
+    const auto restored = restore(to, tar);
+    if (!restored) FAIL(restored.error().message);
+    CHECK(restored->releases == 1);
+    CHECK(content_hash(to.releases_dir / with_git) == with_git);
+    CHECK(read_file(to.releases_dir / with_git / ".git/kept", 100).value() == "as it was uploaded");
+    for (const auto& entry : fs::directory_iterator{to.store_dir()})
+        CHECK_FALSE(entry.path().filename().string().starts_with(".restore-"));
+    Loop loop;
+    CHECK(make_store(to.store_dir(), loop));
+
+    std::string bytes = read_file(tar, 1 << 28).value();
+    const auto refused = [&](const std::string& changed, FailureKind kind) {
+        const Config third = place.config("third");
+        write_file_atomically(tar, changed, 0600);
+        const auto result = restore(third, tar);
+        REQUIRE_FALSE(result);
+        INFO(result.error().message);
+        CHECK(result.error().kind == kind);
+        CHECK_FALSE(fs::exists(third.store_dir() / "berth.db"));
+        return result.error().message;
+    };
+    std::string lies = bytes;
+    lies.replace(lies.find("echo hello"), 10, "echo lies!");
+    CHECK_THAT(refused(lies, FailureKind::invalid), Catch::Contains("is damaged"));
+    CHECK_THAT(refused(bytes.substr(0, bytes.size() / 2), FailureKind::invalid),
+               Catch::Contains("is no whole backup"));
+    CHECK_THAT(refused("no tar", FailureKind::invalid), Catch::Contains("is no whole backup"));
+    fs::remove(tar);
+    const auto none = restore(place.config("fourth"), tar);
+    REQUIRE_FALSE(none);
+    CHECK(none.error().kind == FailureKind::not_found);
 }
