@@ -22,10 +22,6 @@ constexpr auto kClaim = 60s;
 constexpr auto kStoreAgain = 500ms;
 constexpr int kStoreTries = 1200;  // ten minutes of a full disk
 constexpr auto kOursAgain = 2s;
-constexpr auto kIdleAgain = 1h;
-constexpr std::int64_t kIdleAtOnce = 4;
-// Asked for with this, a token is renewed however long it would live.
-constexpr Time kRenewNow = Time::max();
 
 bool heals(const Failure& why) {
     return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
@@ -101,7 +97,11 @@ Tokens::Tokens(Parts parts)
     });
 }
 
-Tokens::~Tokens() { *alive_ = false; }
+Tokens::~Tokens() {
+    *alive_ = false;
+    for (const auto& [id, flight] : flights_)
+        flight->then = {};  // which holds it
+}
 
 void Tokens::open() {
     open_ = true;
@@ -290,59 +290,10 @@ void Tokens::land(const FlightPtr& flight, TokensReady ready) {
     const auto found = flights_.find(flight->connection);
     if (found != flights_.end() && found->second == flight) flights_.erase(found);
     flight->timer.stop();
+    flight->then = {};
     for (Waiting& waiting : std::exchange(flight->waiting, {}))
         waiting(ready);
     if (open_ && !idle_.armed()) wake_for_idle();
-}
-
-void Tokens::ensure_fresh(ConnectionId id, Time need_until, Done<void> done) {
-    ensure(id, need_until,
-           [this, id, alive = alive_, done = std::move(done)](TokensReady ready) mutable {
-               if (!*alive || ready.end == End::fresh) return done({});
-               if (ready.end == End::refused)
-                   return done(fail(FailureKind::denied, "{}", ready.why));
-               parts_.store.read(
-                   [id, now = parts_.clock.now()](Db& db) {
-                       const auto state = token_of(db, id);
-                       return !state || still_usable(*state, now);
-                   },
-                   [why = ready.why, done = std::move(done)](Result<bool> usable) mutable {
-                       if (usable && *usable) return done({});
-                       done(fail(FailureKind::unavailable, "{}", why));
-                   });
-           });
-}
-
-void Tokens::wake_for_idle() {
-    parts_.store.read([](Db& db) { return next_keep_alive(db); },
-                      [this, alive = alive_](Result<std::optional<Time>> next) {
-                          if (!*alive || !open_ || (next && !*next)) return;
-                          const auto now = parts_.clock.now();
-                          const auto wait = next ? ceil<std::chrono::milliseconds>(**next - now)
-                                                 : std::chrono::milliseconds{kIdleAgain};
-                          // No longer than that: the wall clock may be set.
-                          idle_.start(std::clamp<std::chrono::milliseconds>(wait, 1s, kIdleAgain));
-                      });
-}
-
-void Tokens::keep_alive() {
-    parts_.store.read(
-        [now = parts_.clock.now()](Db& db) { return due_tokens(db, now, kIdleAtOnce); },
-        [this, alive = alive_](Result<std::vector<ConnectionId>> due) {
-            if (!*alive || !open_) return;
-            if (!due || due->empty()) return wake_for_idle();
-            for (const ConnectionId id : *due)
-                ensure(id, kRenewNow, [this, id, alive](TokensReady ready) {
-                    if (!*alive) return;
-                    const Time now = parts_.clock.now();
-                    const Time until = now + (ready.end == End::fresh ? kKeepAlive : kIdleAgain);
-                    parts_.store.write(
-                        [id, now, until](Db& db) { put_off_keep_alive(db, id, now, until); },
-                        [this, alive](Result<void>) {
-                            if (*alive && open_) wake_for_idle();
-                        });
-                });
-        });
 }
 
 }  // namespace berth

@@ -75,6 +75,8 @@ public:
     const Counts& counts() const { return counts_; }
 
 private:
+    // Asked for with this, a token is renewed however long it would live.
+    static constexpr Time kRenewNow = Time::max();
     struct Flight;
     struct Asked;
     using FlightPtr = std::shared_ptr<Flight>;

@@ -1,5 +1,5 @@
-// Tokens before a run: all that it gets at once, and what becomes of the run when one of
-// them cannot be had.
+// Who asks for tokens: a run, for all that it gets, a call, and a timer for those that
+// nobody asks for.
 #include <algorithm>
 #include <utility>
 
@@ -9,7 +9,11 @@
 namespace berth {
 namespace {
 
+using namespace std::chrono_literals;
 using End = TokensReady::End;
+
+constexpr auto kIdleAgain = 1h;
+constexpr std::int64_t kIdleAtOnce = 4;
 
 // The one that decides: what is final goes before what may yet come.
 bool graver(End a, End b) {
@@ -71,6 +75,56 @@ void Tokens::judge_run(RunId run, Time patient_until, TokensReady ready,
                 return done({End::later, std::move(ready.why), ready.when});
             if (!ours) ready.end = End::refused;
             done(std::move(ready));
+        });
+}
+
+void Tokens::ensure_fresh(ConnectionId id, Time need_until, Done<void> done) {
+    ensure(id, need_until,
+           [this, id, alive = alive_, done = std::move(done)](TokensReady ready) mutable {
+               if (!*alive || ready.end == End::fresh) return done({});
+               if (ready.end == End::refused)
+                   return done(fail(FailureKind::denied, "{}", ready.why));
+               parts_.store.read(
+                   [id, now = parts_.clock.now()](Db& db) {
+                       const auto state = token_of(db, id);
+                       return !state || still_usable(*state, now);
+                   },
+                   [why = ready.why, done = std::move(done)](Result<bool> usable) mutable {
+                       if (usable && *usable) return done({});
+                       done(fail(FailureKind::unavailable, "{}", why));
+                   });
+           });
+}
+
+void Tokens::wake_for_idle() {
+    parts_.store.read([](Db& db) { return next_keep_alive(db); },
+                      [this, alive = alive_](Result<std::optional<Time>> next) {
+                          if (!*alive || !open_ || (next && !*next)) return;
+                          const auto now = parts_.clock.now();
+                          const auto wait = next ? ceil<std::chrono::milliseconds>(**next - now)
+                                                 : std::chrono::milliseconds{kIdleAgain};
+                          // No longer than that: the wall clock may be set.
+                          idle_.start(std::clamp<std::chrono::milliseconds>(wait, 1s, kIdleAgain));
+                      });
+}
+
+void Tokens::keep_alive() {
+    parts_.store.read(
+        [now = parts_.clock.now()](Db& db) { return due_tokens(db, now, kIdleAtOnce); },
+        [this, alive = alive_](Result<std::vector<ConnectionId>> due) {
+            if (!*alive || !open_) return;
+            if (!due || due->empty()) return wake_for_idle();
+            for (const ConnectionId id : *due)
+                ensure(id, kRenewNow, [this, id, alive](TokensReady ready) {
+                    if (!*alive) return;
+                    const Time now = parts_.clock.now();
+                    const Time until = now + (ready.end == End::fresh ? kKeepAlive : kIdleAgain);
+                    parts_.store.write(
+                        [id, now, until](Db& db) { put_off_keep_alive(db, id, now, until); },
+                        [this, alive](Result<void>) {
+                            if (*alive && open_) wake_for_idle();
+                        });
+                });
         });
 }
 
