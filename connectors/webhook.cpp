@@ -119,10 +119,10 @@ Result<std::vector<std::string>> claimed(const WebhookScheme& scheme, const Hook
 std::optional<Time> time_of(TimestampForm form, std::string_view text) {
     if (form == TimestampForm::rfc3339) return parse_rfc3339(text);
     const auto number = to_number<std::int64_t>(text);
-    // Past this it would not fit into microseconds; and no clock is there.
-    constexpr std::int64_t kLatest = std::int64_t{1} << 50;
-    if (!number || *number < 0 || *number > kLatest / 1000) return {};
-    return time_from_micros(*number * (form == TimestampForm::seconds ? 1'000'000 : 1'000));
+    const std::int64_t unit = form == TimestampForm::seconds ? 1'000'000 : 1'000;
+    constexpr std::int64_t kLatest = 100'000'000'000'000'000;  // microseconds: the year 5138
+    if (!number || *number < 0 || *number > kLatest / unit) return {};
+    return time_from_micros(*number * unit);
 }
 
 bool is_dated(const WebhookScheme& scheme) {

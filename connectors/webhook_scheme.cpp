@@ -50,7 +50,11 @@ public:
     }
     void pointer(const char* key, std::string& into) {
         text(key, into);
-        if (!into.empty() && into.front() != '/') wrong(key, "must be a JSON pointer, like '/id'");
+        try {
+            (void)Json::json_pointer{into};
+        } catch (const Json::exception&) {
+            wrong(key, "must be a JSON pointer, like '/id'");
+        }
     }
     template <typename Word>
     void word(const char* key, const Words<Word>& words, Word& into) {

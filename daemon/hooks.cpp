@@ -17,7 +17,6 @@ namespace {
 constexpr std::size_t kIdBytes = 128;    // of a delivery's id as it is; a longer one is hashed
 constexpr std::size_t kWordBytes = 200;  // of what goes on the record
 constexpr const char* kRetryAfter = "5";
-constexpr const char* kRetryMuchLater = "60";
 
 // One for all that is wrong, so that a stranger learns nothing from it.
 HookReply not_found() { return {404, R"({"message":"not found"})", "application/json"}; }
@@ -51,11 +50,15 @@ ipc::MacKeyForm to_ipc(KeyEncoding encoding) {
     std::abort();
 }
 
+std::string name_of(const HookOwner& owner) {
+    return fmt::format("{} {}", owner.tenant_id.value, owner.connector_id.value);
+}
+
 // Of one connector apart from another's of the same tenant.
 std::string idempotency_key(const HookOwner& owner, const std::string& id) {
     if (id.empty()) return {};
     return fmt::format("{} {}", owner.connector_id.value,
-                       id.size() <= kIdBytes ? id : to_hex(sha256(id)));
+                       id.size() <= kIdBytes && is_utf8(id) ? id : to_hex(sha256(id)));
 }
 
 // The trigger, unless it came before; archived is as gone as an address that never was.
@@ -92,16 +95,12 @@ Hooks::Hooks(Parts parts)
       keys_{parts_.store, parts_.clock},
       deliveries_{{static_cast<double>(parts_.config.webhook_rate),
                    static_cast<double>(parts_.config.webhook_rate * limits::kWebhookBurst)},
-                  limits::kWebhookClients},
-      refusals_{{static_cast<double>(limits::kWebhookRefusals) / 60.0,
-                 static_cast<double>(limits::kWebhookRefusals)},
-                limits::kWebhookClients} {}
+                  limits::kWebhookAddresses},
+      notes_{{static_cast<double>(limits::kWebhookRefusals) / 60.0,
+              static_cast<double>(limits::kWebhookRefusals)},
+             limits::kWebhookAddresses} {}
 
 void Hooks::receive(HookCall call, Callback<void(HookReply)> done) {
-    if (!call.client.empty() && !refusals_.has(call.client, parts_.clock.steady())) {
-        count(to_string(HookOutcome::limited));
-        return done(later(429, kRetryMuchLater));
-    }
     const auto delivery = std::make_shared<Delivery>();
     delivery->client = std::move(call.client);
     delivery->bytes = call.body.size();
@@ -126,7 +125,6 @@ void Hooks::receive(HookCall call, Callback<void(HookReply)> done) {
             }
             if (answer.error().kind != FailureKind::not_found)
                 return not_now(delivery, answer.error());
-            if (!delivery->client.empty()) refusals_.take(delivery->client, parts_.clock.steady());
             count("unknown");
             delivery->done(not_found());
         });
@@ -134,8 +132,7 @@ void Hooks::receive(HookCall call, Callback<void(HookReply)> done) {
 
 void Hooks::found(const Held& delivery) {
     const HookOwner& owner = delivery->owner;
-    const auto name = fmt::format("{} {}", owner.tenant_id.value, owner.connector_id.value);
-    if (!deliveries_.take(name, parts_.clock.steady())) {
+    if (!deliveries_.take(name_of(owner), parts_.clock.steady())) {
         count(to_string(HookOutcome::limited));
         return delivery->done(later(429, kRetryAfter));
     }
@@ -232,9 +229,10 @@ HookDelivery Hooks::record_of(const Delivery& delivery) const {
     return record;
 }
 
-// Nobody waits for this record.
+// Nobody waits for this record, and strangers do not fill the store's queue with it.
 void Hooks::note(const Held& delivery, HookOutcome outcome, std::string reason) {
     count(to_string(outcome));
+    if (!notes_.take(name_of(delivery->owner), parts_.clock.steady())) return;
     HookDelivery record = record_of(*delivery);
     record.outcome = outcome;
     record.reason = std::move(reason);
@@ -252,7 +250,6 @@ void Hooks::answer(const Held& delivery, HookAnswer said) {
 }
 
 void Hooks::refuse(const Held& delivery, std::string reason) {
-    if (!delivery->client.empty()) refusals_.take(delivery->client, parts_.clock.steady());
     note(delivery, HookOutcome::refused, std::move(reason));
     delivery->done(not_signed());
 }

@@ -62,7 +62,7 @@ private:
     Parts parts_;
     HookKeys keys_;
     RateLimit deliveries_;  // of each address
-    RateLimit refusals_;    // of each client
+    RateLimit notes_;       // of each address, of what was refused
     std::map<std::string, std::uint64_t> counts_;
 };
 

@@ -54,9 +54,9 @@ inline constexpr auto kWebhookMaxOverlap = 30 * 24h;
 // Of one endpoint in a second, and ten times as many at once after a quiet time.
 inline constexpr std::int64_t kWebhookRate = 1000;
 inline constexpr std::int64_t kWebhookBurst = 10;
-// Of one client: deliveries that were refused, in a minute.
+// Of one address: refusals that are put on record, in a minute.
 inline constexpr std::int64_t kWebhookRefusals = 60;
-inline constexpr std::size_t kWebhookClients = 4096;  // that are remembered
+inline constexpr std::size_t kWebhookAddresses = 4096;  // whose rate is remembered
 
 // --- the page behind an auth link
 inline constexpr std::size_t kFormBytes = 256 * KiB;

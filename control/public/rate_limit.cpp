@@ -25,11 +25,6 @@ bool RateLimit::take(std::string_view name, SteadyTime now) {
     return true;
 }
 
-bool RateLimit::has(std::string_view name, SteadyTime now) const {
-    const auto found = found_.find(name);
-    return found == found_.end() ? rule_.burst >= 1 : left(*found->second, now) >= 1;
-}
-
 double RateLimit::left(const Bucket& bucket, SteadyTime now) const {
     const auto idle = std::max(SteadyTime::duration{}, now - bucket.at);
     return std::min(rule_.burst,

@@ -20,11 +20,11 @@ public:
         double burst = 1;
     };
     RateLimit(Rule rule, std::size_t names) : rule_{rule}, names_{names} {}
+    RateLimit(const RateLimit&) = delete;
+    RateLimit& operator=(const RateLimit&) = delete;
 
     // Takes one if there is one; false: it is too often.
     bool take(std::string_view name, SteadyTime now);
-    // Whether one could be taken.
-    bool has(std::string_view name, SteadyTime now) const;
 
     std::size_t size() const { return by_use_.size(); }
 

@@ -41,15 +41,6 @@ TEST_CASE("a clock that stands or goes back gives nothing away", "[public]") {
     CHECK(limit.take("a", kStart + 100ms));
 }
 
-TEST_CASE("asking whether there is one takes none", "[public]") {
-    RateLimit limit{{.per_second = 1, .burst = 1}, 100};
-    CHECK(limit.has("a", kStart));
-    CHECK(limit.has("a", kStart));
-    CHECK(limit.take("a", kStart));
-    CHECK_FALSE(limit.has("a", kStart));
-    CHECK(limit.has("a", kStart + 1s));
-}
-
 TEST_CASE("a million names take the memory of a few", "[public]") {
     RateLimit limit{{.per_second = 0, .burst = 1}, 3};
     for (int i = 0; i < 1000; ++i)
