@@ -139,7 +139,32 @@ void add_connectors(CLI::App& app, Action& chosen) {
         group, "create", "make a connector", "  berth connector create hubspot-oauth", chosen,
         [name, kind](Session& session) { return connector_create(session, *name, *kind); });
     create.add_option("NAME", *name, "lower-case letters, digits and inner '-'")->required();
-    create.add_option("--kind", *kind, "else 'custom'");
+    create.add_option("--kind", *kind, "else 'custom'; 'berth connector kinds' lists them");
+
+    add_command(group, "kinds", "list the kinds of connectors", "  berth connector kinds", chosen,
+                [](Session& session) { return connector_kinds(session); });
+    add_command(group, "kind", "show what a kind asks for, and which variables runs get",
+                "  berth connector kind shopify", chosen,
+                [kind](Session& session) { return connector_kind(session, *kind); })
+        .add_option("KIND", *kind, "its name")
+        ->required();
+
+    const auto provision = std::make_shared<Provision>();
+    CLI::App& provision_command = add_command(
+        group, "provision", "store the client id and the like of an integration's app, or show it",
+        "  berth connector provision shop-sync shop client_id=abc --prompt client_secret\n"
+        "  berth connector provision shop-sync shop\n"
+        "  berth connector provision shop-sync shop --forget",
+        chosen, [provision](Session& session) { return connector_provision(session, *provision); });
+    provision_command.add_option("INTEGRATION", provision->integration, "id or name")->required();
+    provision_command.add_option("CONNECTOR", provision->connector, "the connector's name")
+        ->required();
+    provision_command.add_option("FIELD", provision->fields, "FIELD=-, FIELD=@file or FIELD=VALUE")
+        ->type_name("");
+    provision_command.add_option("--prompt", provision->prompts, "ask for this field")
+        ->type_name("FIELD")
+        ->allow_extra_args(false);
+    provision_command.add_flag("--forget", provision->forget, "delete all of it");
 
     const auto integration = std::make_shared<std::string>();
     const auto global = std::make_shared<bool>();

@@ -71,6 +71,17 @@ void add_tenants(CLI::App& app, Action& chosen) {
         .add_option("TENANT", *tenant, kTenant)
         ->required();
 
+    const auto for_ever = std::make_shared<bool>(false);
+    CLI::App& gone = add_command(
+        group, "delete", "delete all that a tenant has, for ever",
+        "  berth tenant delete acme --for-ever\n"
+        "\n"
+        "Its data key goes, too: no secret of it can be opened again, but from an older\n"
+        "backup. 'berth tenant archive' puts it away and keeps all.",
+        chosen, [tenant](Session& session) { return tenant_delete(session, *tenant); });
+    gone.add_option("TENANT", *tenant, kTenant)->required();
+    gone.add_flag("--for-ever", *for_ever, "it is meant")->required();
+
     const auto integration = std::make_shared<std::string>();
     const auto fields = std::make_shared<TenantFields>();
     CLI::App& create =
@@ -110,6 +121,21 @@ void add_tenants(CLI::App& app, Action& chosen) {
                change(&TenantFields::paused, false));
     add_sync(group, chosen);
 
+    const auto wish = std::make_shared<AuthLinkWish>(AuthLinkWish::show);
+    CLI::App& link = add_command(
+        group, "auth-link", "the link under which a customer connects a tenant without an account",
+        "  berth tenant auth-link acme            show it\n"
+        "  berth tenant auth-link acme --new      make one, in the place of the one before\n"
+        "  berth tenant auth-link acme --revoke",
+        chosen,
+        [tenant, wish](Session& session) { return tenant_auth_link(session, *tenant, *wish); });
+    link.add_option("TENANT", *tenant, kTenant)->required();
+    auto* fresh = link.add_flag_callback(
+        "--new", [wish] { *wish = AuthLinkWish::fresh; }, "make one");
+    link.add_flag_callback(
+            "--revoke", [wish] { *wish = AuthLinkWish::revoke; }, "let it lead nowhere")
+        ->excludes(fresh);
+
     const auto set = std::make_shared<std::optional<std::string>>();
     CLI::App& metadata = add_command(
         group, "metadata", "show a tenant's metadata, or merge keys into it",
@@ -121,18 +147,10 @@ void add_tenants(CLI::App& app, Action& chosen) {
     metadata.add_option("--set", *set, "keys to merge: JSON, @file or -")->type_name("JSON");
 }
 
-void add_connections(CLI::App& app, Action& chosen) {
-    CLI::App& group = add_group(app, "connection", "a tenant's credentials");
-    const auto owner = std::make_shared<std::string>();
-    add_command(group, "list", "list a tenant's connections: names of fields, never values",
-                "  berth connection list acme", chosen,
-                [owner](Session& session) { return connection_list(session, *owner); })
-        .add_option("TENANT", *owner, kTenant)
-        ->required();
-
+void add_connect(CLI::App& group, Action& chosen, const char* name, const char* summary) {
     const auto set = std::make_shared<ConnectionSet>();
     CLI::App& set_command = add_command(
-        group, "set", "store credentials, sealed",
+        group, name, summary,
         "  berth connection set acme shop api_key=- < key.txt\n"
         "  berth connection set acme sftp user=@user.txt private_key=@id_ed25519\n"
         "  berth connection set acme shop --prompt api_key\n"
@@ -150,6 +168,28 @@ void add_connections(CLI::App& app, Action& chosen) {
         ->type_name("FIELD")
         ->allow_extra_args(false);
     set_command.add_flag("--global", set->global, "of a global connector of an integration");
+}
+
+void add_connections(CLI::App& app, Action& chosen) {
+    CLI::App& group = add_group(app, "connection", "a tenant's credentials");
+    const auto owner = std::make_shared<std::string>();
+    add_command(group, "list", "list a tenant's connections: names of fields, never values",
+                "  berth connection list acme", chosen,
+                [owner](Session& session) { return connection_list(session, *owner); })
+        .add_option("TENANT", *owner, kTenant)
+        ->required();
+
+    const auto shown = std::make_shared<std::string>();
+    CLI::App& show = add_command(
+        group, "show", "show a tenant's connection and what it was before",
+        "  berth connection show acme shop", chosen,
+        [owner, shown](Session& session) { return connection_show(session, *owner, *shown); });
+    show.add_option("TENANT", *owner, kTenant)->required();
+    show.add_option("CONNECTOR", *shown, "the connector's name")->required();
+
+    add_connect(group, chosen, "connect", "store credentials, sealed");
+    add_connect(group, chosen, "reconnect", "store new credentials; what is not named stays");
+    add_connect(group, chosen, "set", "the same as connect");
 
     const auto connector = std::make_shared<std::string>();
     CLI::App& disconnect = add_command(

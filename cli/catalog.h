@@ -56,6 +56,17 @@ Result<Exit> release_create(Session& session, const ReleaseUpload& upload);
 enum class Sharing { per_tenant, global };
 Result<Exit> connector_list(Session& session, const Paging& paging);
 Result<Exit> connector_create(Session& session, const std::string& name, const std::string& kind);
+Result<Exit> connector_kinds(Session& session);
+Result<Exit> connector_kind(Session& session, const std::string& name);
+struct Provision {
+    std::string integration;
+    std::string connector;
+    std::vector<std::string> fields;   // FIELD=VALUE, FIELD=@file, FIELD=-
+    std::vector<std::string> prompts;  // fields to ask for
+    bool forget = false;
+};
+// Without fields: shows it.
+Result<Exit> connector_provision(Session& session, const Provision& provision);
 Result<Exit> connector_attach(Session& session, const std::string& integration,
                               const std::string& connector, Sharing sharing);
 

@@ -47,6 +47,40 @@ Result<Exit> connection_list(Session& session, const std::string& tenant) {
     return Exit::ok;
 }
 
+Result<Exit> connection_show(Session& session, const std::string& tenant,
+                             const std::string& connector) {
+    auto found = find_tenant(session.api(), tenant);
+    if (!found) return pass_on(found);
+    auto story = session.api().get(
+        api_path({"tenants", field(*found, "id"), "connectors", connector, "connection"}));
+    if (!story) return pass_on(story);
+    if (session.json()) {
+        session.print(*story);
+        return Exit::ok;
+    }
+    Record record;
+    record.line("tenant", field(*found, "name"));
+    record.line("connector", field(*story, "connector"));
+    record.line("kind", field(*story, "kind"));
+    record.line("status", status_cell(*story));
+    record.line("reason", field(*story, "reason"));
+    record.line("since", short_time(field(*story, "last_change")));
+    record.line("secrets", names_text(*story));
+    const Json& open = inner(*story, "fields");
+    if (open.is_object())
+        for (const auto& [name, value] : open.items())
+            record.line(name, field(open, name));
+    session.print(record);
+    const Json& history = inner(*story, "history");
+    if (!history.is_array() || history.empty()) return Exit::ok;
+    Table table{{"WHEN (UTC)", "STATUS", "BY", "REASON"}};
+    for (const Json& event : history)
+        table.row({short_time(field(event, "date")), status_cell(event), field(event, "by"),
+                   field(event, "reason")});
+    session.print(table);
+    return Exit::ok;
+}
+
 Result<Exit> connection_set(Session& session, const ConnectionSet& set) {
     // Found first: nobody is to type a secret for a tenant that is not there.
     auto owner = set.global ? find_integration(session.api(), set.owner)

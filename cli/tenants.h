@@ -44,10 +44,15 @@ Result<Exit> tenant_create(Session& session, const std::string& name,
                            const std::string& integration, const TenantFields& fields);
 // Also archive, pause and resume, which change one field.
 Result<Exit> tenant_update(Session& session, const std::string& tenant, const TenantFields& fields);
+// For ever.
+Result<Exit> tenant_delete(Session& session, const std::string& tenant);
 Result<Exit> tenant_sync(Session& session, const std::string& tenant, const SyncOptions& options);
 // Shows it, or merges `set` (JSON, @file or -) into it.
 Result<Exit> tenant_metadata(Session& session, const std::string& tenant,
                              const std::optional<std::string>& set);
+
+enum class AuthLinkWish { show, fresh, revoke };
+Result<Exit> tenant_auth_link(Session& session, const std::string& tenant, AuthLinkWish wish);
 
 struct ConnectionSet {
     std::string owner;  // a tenant, or with `global` an integration
@@ -57,6 +62,8 @@ struct ConnectionSet {
     bool global = false;
 };
 Result<Exit> connection_list(Session& session, const std::string& tenant);
+Result<Exit> connection_show(Session& session, const std::string& tenant,
+                             const std::string& connector);
 Result<Exit> connection_set(Session& session, const ConnectionSet& set);
 Result<Exit> connection_disconnect(Session& session, const std::string& tenant,
                                    const std::string& connector);

@@ -28,8 +28,8 @@ std::vector<DoctorCheck> ApiImpl::doctor() {
     const Config& config = parts_.config;
     const IdRange ids{config.first_uid, 16 + 2 * static_cast<std::uint32_t>(config.slots)};
     auto checks = check_daemons({parts_.runner.hello(), parts_.runner.pool(), config.require_cgroup,
-                          config.strict_sandbox, parts_.store.full(), parts_.store.damage(), ids,
-                          others_in_range(ids), open_files_limit()});
+                                 config.strict_sandbox, parts_.store.full(), parts_.store.damage(),
+                                 ids, others_in_range(ids), open_files_limit()});
     for (const auto& check : checks_)
         checks.push_back(check());
     return checks;

@@ -1,5 +1,5 @@
 // The API over store, runner and run flow. One class, its operations in files by
-// subject: api_integrations, api_connections, api_tenants, api_runs, api_host.
+// subject: api_integrations, api_tenants, api_runs, api_host.
 #pragma once
 
 #include <functional>
@@ -20,6 +20,8 @@
 
 namespace berth {
 
+class Backups;
+
 // Thread: loop.
 class ApiImpl final : public Api {
 public:
@@ -36,6 +38,7 @@ public:
         ScheduleEngine& schedules;
         ScheduleBook& book;
         Worker& work;
+        Backups& backups;
     };
     explicit ApiImpl(Parts parts);
 
@@ -50,16 +53,6 @@ public:
     void default_release(IntegrationId id, Done<Release>) override;
     void latest_release(IntegrationId id, Done<Release>) override;
     void create_release(Caller who, IntegrationId id, ReleaseUpload upload, Done<Release>) override;
-
-    void list_connectors(Done<std::vector<Connector>>) override;
-    void create_connector(Caller who, std::string name, std::string kind, Done<Connector>) override;
-    void attach_connector(Caller who, IntegrationId id, IntegrationConnector connector,
-                          Done<Integration>) override;
-    void connect(Caller who, std::optional<TenantId> tenant,
-                 std::optional<IntegrationId> integration, std::string connector,
-                 std::map<std::string, Secret> secrets, Done<Connection>) override;
-    void disconnect(Caller who, TenantId tenant, std::string connector, Done<Connection>) override;
-    void list_connections(TenantId tenant, Done<std::vector<Connection>>) override;
 
     void list_tenants(TenantQuery query, Page page, Done<std::vector<TenantView>>) override;
     void get_tenant(TenantId id, Done<TenantView>) override;
@@ -95,6 +88,10 @@ public:
     void follow_log(RunId id, std::uint64_t after, std::shared_ptr<LogFollower> follower,
                     Done<FollowHandle>) override;
 
+    void list_audit(std::int64_t before, std::int64_t limit, Done<std::vector<AuditRow>>) override;
+    void verify_audit(std::optional<AuditHead> published, Done<AuditVerdict>) override;
+    void back_up(Caller who, Done<std::unique_ptr<ByteSource>>) override;
+
     std::vector<std::string> waiting_for() override;
     std::vector<DoctorCheck> doctor() override;
     void metrics(Done<std::vector<Metric>>) override;
@@ -102,12 +99,19 @@ public:
     std::string sign(const std::string& text) override;
     Time now() override { return parts_.clock.now(); }
 
+    // What another part counts; asked at each metrics().
+    void add_metric(std::function<Metric()> measure) { measures_.push_back(std::move(measure)); }
+    // What another part finds; asked at each doctor().
+    void add_check(std::function<DoctorCheck()> check) { checks_.push_back(std::move(check)); }
+
 private:
     By by(const Caller& who) const { return {who.name, parts_.clock.now()}; }
     // Accepts the trigger of a tenant that `find` names, in one transaction.
     void accept(std::function<Result<Tenant>(Db&)> find, SyncInput input, Done<TriggerId> done);
 
     Parts parts_;
+    std::vector<std::function<Metric()>> measures_;
+    std::vector<std::function<DoctorCheck()>> checks_;
     const Time started_;
     const std::string link_key_;  // signs log links; they die with this process
 };

@@ -12,21 +12,42 @@
 #include "base/loop/signals.h"
 #include "base/loop/timer.h"
 #include "base/loop/worker.h"
+#include "connectors/kinds.h"
+#include "control/calls_routes.h"
+#include "control/oauth_routes.h"
+#include "control/public/connect_routes.h"
+#include "control/public/hooks.h"
+#include "control/public/oauth_routes.h"
 #include "control/public/routes.h"
 #include "control/routes.h"
 #include "control/server.h"
+#include "control/webhook_api.h"
 #include "daemon/api_impl.h"
+#include "daemon/audit_beacon.h"
+#include "daemon/auth_links.h"
+#include "daemon/backup_stream.h"
+#include "daemon/calls.h"
+#include "daemon/connections.h"
+#include "daemon/doctor.h"
+#include "daemon/hook_addresses.h"
+#include "daemon/hooks.h"
 #include "daemon/job_flow.h"
+#include "daemon/kind_forms.h"
 #include "daemon/lease_keeper.h"
+#include "daemon/link_key.h"
 #include "daemon/log_sink.h"
 #include "daemon/loop_alarms.h"
+#include "daemon/oauth.h"
 #include "daemon/programs.h"
 #include "daemon/recovery.h"
 #include "daemon/reload.h"
 #include "daemon/retention.h"
+#include "daemon/rotation.h"
 #include "daemon/run_queue.h"
 #include "daemon/schedule_book.h"
 #include "daemon/scrub.h"
+#include "daemon/tokens.h"
+#include "daemon/vault_service.h"
 #include "model/limits.h"
 #include "source/archive.h"
 
@@ -50,6 +71,14 @@ void log_sweep(const Result<Swept>& swept) {
                                          {"slices", swept->slices}});
 }
 
+KindBook load_kinds(const Config& config) {
+    const auto program = std::filesystem::read_symlink("/proc/self/exe");
+    auto kinds = KindBook::load(shipped_kinds(program.parent_path()), config.connector_kinds);
+    for (const std::string& trouble : kinds.troubles())
+        log_error("a connector kind is not used", {{"why", trouble}});
+    return kinds;
+}
+
 class AppImpl final : public App {
 public:
     AppImpl(Config config, Sockets sockets, std::filesystem::path config_file,
@@ -60,13 +89,33 @@ public:
           store_{std::move(store)},
           sockets_{std::move(sockets)} {
         add_integration_routes(router_, api_);
-        add_connection_routes(router_, api_);
+        add_connection_routes(router_, connections_);
         add_tenant_routes(router_, api_);
         add_schedule_routes(router_, api_);
         add_run_routes(router_, api_);
         add_log_routes(router_, api_);
         add_admin_routes(router_, api_);
+        add_call_routes(router_, calls_);
+        add_job_routes(router_, job_records_);
+        add_audit_routes(router_, api_);
+        add_vault_routes(router_, vault_);
+        add_backup_routes(router_, api_);
+        add_webhook_routes(router_, hook_addresses_);
         add_up_route(public_router_);
+        add_oauth_routes(public_router_, oauth_);
+        add_auth_link_routes(public_router_, auth_links_, clock_, config_.public_url);
+        connections_.use_oauth(oauth_, [this](Caller who, const ConnectionMaterial& material) {
+            oauth_.revoke(std::move(who), material);
+        });
+        auth_links_.use_oauth(oauth_);
+        api_.add_check([this] { return check_kinds(kinds_); });
+        add_oauth_admin_routes(router_, oauth_);
+        add_hook_routes(public_router_, hooks_,
+                        static_cast<std::size_t>(config_.webhook_body_mib) * limits::MiB);
+        api_.add_metric([this] { return hooks_.metric(); });
+        api_.add_check([this] {
+            return check_public(public_server_ ? Served::yes : Served::no, config_.public_url);
+        });
         store_->on_broken([this](const Failure& why) { store_broke(why); });
     }
 
@@ -101,10 +150,11 @@ private:
             public_server_.emplace(*loop_, clock_, std::move(sockets_.open), public_router_,
                                    public_options());
         runner_.connect();
-        store_own_programs();
         schedules_.open();
         retention_.open();
         leases_.open();
+        tokens_.open();
+        beacon_.open();
         book_.keep_history(config_.retention.slots);
         log_info("serving", {{"socket", config_.control_socket().string()}});
         service_.ready(state_);
@@ -195,6 +245,7 @@ private:
 
     void ready_or_not() {
         if (stopping_) return;
+        if (runner_.keys_loaded()) rotation_.go_on();
         if (!runner_.ready()) return engine_.close();
         log_info("ready");
         say("serving; runs start");
@@ -236,7 +287,9 @@ private:
         engine_.close();
         schedules_.close();
         retention_.close();
+        rotation_.close();
         leases_.close();
+        tokens_.close();
         flow_.close();
         jobs_.close();
         // Answered after all that the store was asked before: a run that has begun meanwhile
@@ -265,7 +318,11 @@ private:
         grace_.stop();
         last_.stop();
         service_.stopping("stopping");
-        const auto leave = [this] { loop_->stop(); };
+        // Of a store that is broken nothing is asked any more.
+        const auto leave = [this] {
+            if (exit_code_ != 0) return loop_->stop();
+            beacon_.last([this] { loop_->stop(); });
+        };
         if (!server_) return leave();
         // Who is still answered by the public one may be waiting for the other.
         if (!public_server_) return server_->stop(leave);
@@ -282,7 +339,9 @@ private:
         engine_.close();
         schedules_.close();
         retention_.close();
+        rotation_.close();
         leases_.close();
+        tokens_.close();
         flow_.close();
         jobs_.close();
         end();
@@ -295,6 +354,7 @@ private:
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<Store> store_;
     Sockets sockets_;
+    const KindBook kinds_ = load_kinds(config_);
     LogStore logs_{config_.store_dir() / "logs", *loop_,
                    [&store = *store_](const StoreError& trouble) { store.notice(trouble); }};
     LogHub hub_{logs_};
@@ -308,12 +368,24 @@ private:
             [this](const ipc::Started& message) { flow_.started(message); },
             [this](ipc::Output message) { flow_.output(std::move(message)); },
             [this](ipc::Connection message) { flow_.connection(std::move(message)); },
-            [this](const ipc::Ended& message) { flow_.ended(message); },
+            [this](const ipc::Ended& message) {
+                if (keys_.lacks_key(message)) load_keys();
+                flow_.ended(message);
+            },
             [this](const std::vector<std::uint64_t>& jobs) { jobs_.live_jobs(jobs); },
             [this](ipc::JobEnded message) { jobs_.ended(std::move(message)); },
         }};
     Keys keys_{*store_, runner_, clock_};
-    JobFlow jobs_{{*loop_, clock_, *store_, runner_}};
+    Rotation rotation_{{*loop_, clock_, *store_, runner_, keys_}};
+    VaultService vault_{{clock_, *store_, runner_, keys_, rotation_}};
+    JobFlow jobs_{{*loop_, clock_, *store_, runner_, [this] { store_own_programs(); }}};
+    const KindLookup kind_lookup_ = [this](std::string_view name) { return kinds_.find(name); };
+    const OAuthSettings oauth_settings_{config_.public_url, config_.egress_allow};
+    Tokens tokens_{{*loop_, clock_, *store_, keys_, jobs_, kind_lookup_, oauth_settings_}};
+    OAuth oauth_{{clock_, *store_, keys_, runner_, jobs_, tokens_, kind_lookup_, oauth_settings_}};
+    const std::string link_key_ = load_link_key(config_.store_dir() / "auth-link.key");
+    Connections connections_{{clock_, *store_, keys_, kinds_, config_.public_url, link_key_}};
+    AuthLinks auth_links_{{*store_, kinds_, connections_, link_key_}};
     RunFlow flow_{{*loop_,
                    clock_,
                    *store_,
@@ -321,7 +393,8 @@ private:
                    hub_,
                    runner_,
                    run_work_,
-                   {config_.env_name, config_.grants}},
+                   {config_.env_name, config_.grants, &kinds_},
+                   &tokens_},
                   [this](RunId id) { run_ended(id); }};
     LoopAlarms alarms_{*loop_};
     RunQueue queue_{*store_, clock_, config_.max_starts_per_minute, flow_.start_at_once()};
@@ -332,14 +405,24 @@ private:
         {config_.allow_seconds ? Seconds::allowed : Seconds::refused, config_.waiting}};
     ScheduleEngine schedules_{alarms_, clock_, book_, [this] { engine_.kick(); }};
     ApiImpl api_{{*loop_, clock_, config_, *store_, hub_, keys_, flow_, runner_, engine_,
-                  schedules_, book_, upload_work_}};
+                  schedules_, book_, upload_work_, backups_}};
     Scrub scrub_{config_.store_dir(), upload_work_, *store_};
     Retention retention_{{alarms_, clock_, *store_, logs_, config_.retention},
                          [this](const Result<Swept>& swept) {
                              log_sweep(swept);
                              scrub_.look();
                          }};
+    AuditBeacon beacon_{alarms_, *store_};
     LeaseKeeper leases_{alarms_, clock_, *store_, [this] { engine_.kick(); }};
+    const FindKind find_kind_ = [this](std::string_view kind) { return kinds_.find(kind); };
+    Calls calls_{{*loop_, clock_, *store_, jobs_, find_kind_,
+                  [this](ConnectionId id, Time until, Done<void> done) {
+                      tokens_.ensure_fresh(id, until, std::move(done));
+                  },
+                  config_.egress_allow}};
+    JobRecords job_records_{*store_};
+    HookAddresses hook_addresses_{clock_, config_, *store_, find_kind_};
+    Hooks hooks_{{clock_, config_, *store_, runner_, find_kind_, [this] { engine_.kick(); }}};
     Router router_;
     std::optional<Server> server_;
     Router public_router_{Audience::anybody};
@@ -358,6 +441,7 @@ private:
     // Two, so that no upload holds up a run.
     Worker run_work_{"run-work"};
     Worker upload_work_{"upload-work"};
+    Backups backups_{*loop_, config_};
 };
 
 }  // namespace
@@ -369,6 +453,7 @@ Result<std::unique_ptr<App>> App::make(Config config, Sockets sockets,
     auto store = Store::open(config.store_dir(), *loop, clock);
     if (!store) return pass_on(store);
     remove_unfinished_releases(config.releases_dir);
+    remove_unfinished_backups(config.store_dir());
     return std::unique_ptr<App>{std::make_unique<AppImpl>(std::move(config), std::move(sockets),
                                                           std::move(config_file), std::move(loop),
                                                           std::move(*store))};

@@ -41,6 +41,17 @@ Metric live_runs(const Measured& m) {
     return metric;
 }
 
+Metric connections(const Measured& m) {
+    Metric metric{"berth_connections", MetricKind::gauge, "Connections, by status.", {}};
+    using enum ConnectionStatus;
+    for (const ConnectionStatus status : {connected, disconnected, pending, failed_refresh}) {
+        const auto found = m.connections.find(status);
+        metric.samples.push_back(labelled("status", to_string(status),
+                                          found == m.connections.end() ? 0 : found->second));
+    }
+    return metric;
+}
+
 Metric ended_runs(const Measured& m) {
     Metric metric{
         "berth_runs_ended_total", MetricKind::counter, "Runs that have ended, by final state.", {}};
@@ -93,6 +104,7 @@ std::vector<Metric> make_metrics(const Measured& m) {
     all.push_back(ended_runs(m));
     add("berth_triggers_waiting", gauge, "Accepted triggers that have no run yet.",
         m.waiting_triggers);
+    all.push_back(connections(m));
     add("berth_run_output_bytes_total", counter, "Bytes that runs have printed.",
         m.runs.output_bytes);
     all.push_back({"berth_run_connections_total",
@@ -105,6 +117,12 @@ std::vector<Metric> make_metrics(const Measured& m) {
     add("berth_pool_size", gauge, "Sandboxes to be kept ready, of each class.", pool.size);
     add("berth_pool_parked", gauge, "Sandboxes that are ready now.", pool.parked);
     add("berth_pool_hits_total", counter, "Runs that found a sandbox ready.", pool.hits);
+    add("berth_pool_complete", gauge,
+        "Sandboxes that are complete: with release and limits, for a run like an earlier one.",
+        pool.complete);
+    add("berth_pool_complete_hits_total", counter,
+        "Of the hits, runs that found a complete one: the launcher had no part in their start.",
+        pool.complete_hits);
     add("berth_pool_misses_total", counter, "Runs that had to wait for one to be built.",
         pool.misses);
     add("berth_pool_built_total", counter, "Sandboxes built ahead of runs.", pool.built);

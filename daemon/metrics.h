@@ -1,6 +1,7 @@
 // What berthd tells of itself at /metrics: names, words and values in one place. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "control/metrics.h"
 #include "daemon/run_flow.h"
 #include "model/run_state.h"
+#include "model/values.h"
 #include "sandbox/ipc/messages.h"
 #include "store/store.h"
 
@@ -28,6 +30,7 @@ struct Measured {
     int max_runs = 0;
     std::vector<std::pair<RunState, std::int64_t>> live_runs;  // by state
     std::int64_t waiting_triggers = 0;
+    std::map<ConnectionStatus, std::int64_t> connections;
     RunFlow::Counts runs;
     Store::Counts store;
     bool disk_full = false;

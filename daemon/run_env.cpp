@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "model/env_name.h"
 #include "model/json.h"
 #include "model/limits.h"
 
@@ -205,22 +206,27 @@ private:
     }
 
     void add_secrets() {
-        std::map<std::string, std::string> seen;  // variable -> connector and field
-        for (const SecretField& secret : in_.secrets) {
-            const std::string whose = secret.connector + "/" + secret.field;
-            if (!is_env_name(secret.connector) || !is_env_name(secret.field))
+        for (const SecretField& secret : in_.secrets)
+            env_.secret_names.push_back(take_names(secret));
+        for (const OpenField& open : in_.open_fields)
+            for (const std::string& name : take_names(open.field))
+                add(name, without_nul(open.value));
+    }
+
+    // The variables of a connection's field, which no other has.
+    std::vector<std::string> take_names(const SecretField& field) {
+        const std::string whose = field.connector + "/" + field.field;
+        if (!is_env_name(field.connector) || !is_env_name(field.field))
+            refuse(FailureKind::unprocessable, whose,
+                   "secret '{}' cannot name a variable: it is empty, or has '=' or NUL in it",
+                   printable(whose, 120));
+        auto names = secret_env_names(field.connector, field.field);
+        for (const std::string& name : names)
+            if (const auto [other, fresh] = of_connections_.try_emplace(name, whose); !fresh)
                 refuse(FailureKind::unprocessable, whose,
-                       "secret '{}' cannot name a variable: it is empty, or has '=' or NUL in it",
-                       printable(whose, 120));
-            auto names = secret_env_names(secret);
-            for (const std::string& name : names)
-                if (const auto [other, fresh] = seen.try_emplace(name, whose); !fresh)
-                    refuse(FailureKind::unprocessable, whose,
-                           "secrets '{}' and '{}' would both become {}; rename one",
-                           printable(other->second, 120), printable(whose, 120),
-                           printable(name, 160));
-            env_.secret_names.push_back(std::move(names));
-        }
+                       "secrets '{}' and '{}' would both become {}; rename one",
+                       printable(other->second, 120), printable(whose, 120), printable(name, 160));
+        return names;
     }
 
     static bool is_env_name(std::string_view name) {
@@ -254,21 +260,12 @@ private:
 
     const RunEnvInput& in_;
     RunEnv env_;
-    std::map<std::string, std::string> entries_;  // sorted, so that a run's can be compared
+    std::map<std::string, std::string> of_connections_;  // variable -> connector and field
+    std::map<std::string, std::string> entries_;         // sorted, so that a run's can be compared
     std::optional<Failure> refused_;
 };
 
 }  // namespace
-
-std::vector<std::string> secret_env_names(const SecretField& secret) {
-    const std::string hyphens =
-        "PAN_SEC_" + to_upper_ascii(secret.connector) + "_" + to_upper_ascii(secret.field);
-    std::string underscores = hyphens;
-    for (char& c : underscores)
-        if (c == '-') c = '_';
-    if (underscores == hyphens) return {hyphens};
-    return {hyphens, std::move(underscores)};
-}
 
 Result<RunEnv> make_run_env(const RunEnvInput& input) { return Builder{input}.build(); }
 

@@ -14,8 +14,13 @@ namespace berth {
 // A secret the run gets: a field of one of its connections.
 struct SecretField {
     std::string connector;  // slug, `hubspot-oauth`
-    std::string field;      // `access_token`
+    std::string field;      // `access_token`, or what its kind calls it in the environment
     bool operator==(const SecretField&) const = default;
+};
+// One that is no secret: a shop's name.
+struct OpenField {
+    SecretField field;
+    std::string value;
 };
 
 struct RunEnvInput {
@@ -28,6 +33,7 @@ struct RunEnvInput {
     std::string configs = "{}";           // JSON object, defaults filled in (with_defaults())
     std::optional<std::string> metadata;  // JSON object; set when the release has metadata_schema
     std::vector<SecretField> secrets;
+    std::vector<OpenField> open_fields;
     std::string environment = "prod";  // PAN_CTX_ENV
 };
 
@@ -46,9 +52,5 @@ struct RunEnv {
 // Refuses (`unprocessable`, `over_limit`) what no environment can hold, naming the
 // setting at fault: names with `=` or NUL, two names that become one, sizes.
 Result<RunEnv> make_run_env(const RunEnvInput& input);
-
-// The names a secret has in the environment: PAN_SEC_HUBSPOT-OAUTH_ACCESS_TOKEN and
-// PAN_SEC_HUBSPOT_OAUTH_ACCESS_TOKEN (contract 3.2, the hyphen rule).
-std::vector<std::string> secret_env_names(const SecretField& secret);
 
 }  // namespace berth

@@ -97,6 +97,7 @@ std::size_t RunFlow::unsettled() const {
 // What the store could not do is tried again.
 void RunFlow::proceed(const LivePtr& live) {
     switch (live->stage) {
+        case Stage::renewing: return;
         case Stage::preparing: return prepare(live);
         case Stage::giving_back: return give_back(live);
         case Stage::with_runner:
@@ -110,8 +111,32 @@ void RunFlow::proceed(const LivePtr& live) {
 void RunFlow::prepare(const LivePtr& live) {
     if (live->cancelled) return finish(live, Cancelled{}, {});
     if (closed_) return give_back(live);
+    if (!parts_.tokens) return prepare_now(live);
+    live->stage = Stage::renewing;
+    parts_.tokens->before_run(live->run.id, [this, live, alive = alive_](TokensReady ready) {
+        if (*alive && live->stage == Stage::renewing) tokens_ready(live, std::move(ready));
+    });
+}
+
+// What the provider refuses ends the run; while it is out the run makes room for others.
+void RunFlow::tokens_ready(const LivePtr& live, TokensReady ready) {
+    live->stage = Stage::preparing;
+    switch (ready.end) {
+        case TokensReady::End::fresh: return prepare_now(live);
+        case TokensReady::End::refused: return finish(live, RefreshFailed{ready.why}, {});
+        case TokensReady::End::ours: return finish(live, SetupFailed{ready.why, 0}, {});
+        case TokensReady::End::later:
+            live->waits_for = std::move(ready.why);
+            live->waits_until = ready.when;
+            return give_back(live);
+    }
+}
+
+void RunFlow::prepare_now(const LivePtr& live) {
     parts_.store.write(
-        [id = live->run.id, now = parts_.clock.now()](Db& db) { return gather(db, id, now); },
+        [id = live->run.id, now = parts_.clock.now(), settings = parts_.settings](Db& db) {
+            return gather(db, id, now, settings);
+        },
         [this, live, alive = alive_](Result<RunMaterial> material) {
             if (!*alive) return;
             if (material) return make(std::move(*material));
@@ -179,10 +204,13 @@ void RunFlow::send(const LivePtr& live, const ipc::Start& start) {
 // The runner, or we, are being restarted: nothing has run yet, so the run waits again.
 void RunFlow::give_back(const LivePtr& live) {
     live->stage = Stage::giving_back;
-    const char* why = closed_ ? "the daemon is being stopped" : "the runner was not there";
+    std::string why = live->waits_for;
+    if (why.empty()) why = closed_ ? "the daemon is being stopped" : "the runner was not there";
     parts_.store.finish(
-        [run = live->run, why, now = parts_.clock.now()](Db& db) {
-            return move_run(db, run.id, run.attempt, RunState::queued, why, now);
+        [run = live->run, why, until = live->waits_until, now = parts_.clock.now()](Db& db) {
+            auto moved = move_run(db, run.id, run.attempt, RunState::queued, why, now);
+            if (moved && until) put_off(db, run.id, now, *until);
+            return moved;
         },
         [this, live, alive = alive_](Result<Run> moved) {
             if (!*alive) return;
@@ -198,6 +226,7 @@ void RunFlow::give_back(const LivePtr& live) {
 
 void RunFlow::end_when_it_may(const LivePtr& live, const By& by) {
     live->cancelled = by;
+    if (live->stage == Stage::renewing) return finish(live, Cancelled{}, {});
     if (live->stage == Stage::with_runner)
         parts_.runner.cancel(live->run.id.value, live->run.attempt);
 }
@@ -259,7 +288,9 @@ void RunFlow::cancel_waiting(const By& by, RunId id, Done<RunView> done) {
 void RunFlow::close() {
     closed_ = true;
     for (const auto& [id, live] : std::map{live_})
-        if (live->stage == Stage::preparing && live->retry.armed()) {
+        if (live->stage == Stage::renewing) {
+            give_back(live);
+        } else if (live->stage == Stage::preparing && live->retry.armed()) {
             live->retry.stop();
             proceed(live);
         }

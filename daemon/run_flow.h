@@ -16,6 +16,7 @@
 #include "daemon/recovery.h"
 #include "daemon/run_start.h"
 #include "daemon/runner_link.h"
+#include "daemon/tokens.h"
 #include "scheduler/ports.h"
 #include "store/audit.h"
 #include "store/logs.h"
@@ -36,6 +37,7 @@ public:
         RunnerLink& runner;
         Worker& work;
         RunSettings settings;
+        FreshTokens* tokens = nullptr;  // without, no run has any that end
         // A runner that was away for so long has lost its runs.
         std::chrono::milliseconds runner_away = std::chrono::seconds{30};
     };
@@ -91,6 +93,8 @@ private:
     LivePtr hold(const Run& run);
     void proceed(const LivePtr& live);
     void prepare(const LivePtr& live);
+    void tokens_ready(const LivePtr& live, TokensReady ready);
+    void prepare_now(const LivePtr& live);
     void make(RunMaterial material);
     void hand_over(const LivePtr& live, PreparedStart prepared);
     void send(const LivePtr& live, const ipc::Start& start);

@@ -19,6 +19,7 @@ inline bool heals(const Failure& why) {
 
 // Where a run is. Each stage is left in one direction only.
 enum class RunFlow::Stage {
+    renewing,     // its tokens; leaving it is not waited for
     preparing,    // until Start is sent: nothing of it has run
     giving_back,  // it waits again
     with_runner,
@@ -31,6 +32,8 @@ struct RunFlow::Live {
     Run run;
     Stage stage = Stage::preparing;
     std::optional<By> cancelled;             // by whom
+    std::string waits_for;                   // when it is given back: what, and until when
+    std::optional<Time> waits_until;
     bool stopping = false;                   // the daemon is being stopped
     bool started = false;                    // heard
     std::uint64_t heard_seq = 0;             // of this attempt, as the runner counts

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "daemon/connections.h"
+#include "daemon/manifests.h"
 #include "daemon/run_env.h"
+#include "daemon/tokens.h"
 #include "model/json.h"
 #include "sandbox/ipc/launcher_protocol.h"
 #include "source/config_schema.h"
@@ -21,14 +24,6 @@ namespace {
 
 constexpr std::size_t kSmall = 64 * 1024;  // bytes; takes well under a millisecond
 
-ipc::Scope to_ipc(const KeyScope& scope) {
-    switch (scope.kind) {
-        case KeyScope::Kind::tenant: return {ipc::ScopeKind::tenant, scope.id};
-        case KeyScope::Kind::integration: return {ipc::ScopeKind::integration, scope.id};
-    }
-    std::abort();
-}
-
 // The identity a secret is opened under: from the run's own tenant and
 // integration, never from the row (reliability.md 1.1).
 Result<ipc::FieldRef> identity(const RunMaterial& material, const RunSecret& secret) {
@@ -38,7 +33,8 @@ Result<ipc::FieldRef> identity(const RunMaterial& material, const RunSecret& sec
     if (own != secret.scope)
         return fail(FailureKind::denied, "a secret of '{}' does not belong to tenant '{}'",
                     secret.connector_name, material.tenant.name);
-    return ipc::FieldRef{to_ipc(own), secret.connector_id.value, secret.field, secret.version};
+    return ipc::FieldRef{scope_for_runner(own), secret.connector_id.value, secret.field,
+                         secret.version};
 }
 
 ipc::Network to_ipc(NetworkMode mode) {
@@ -118,9 +114,27 @@ Result<void> choose_given(Db& db, const Rerun& rerun, Given& given) {
     return {};
 }
 
+// While a data key is being replaced, the secrets of a scope are under two.
+Result<void> add_keys(Db& db, const std::vector<RunSecret>& secrets, RunMaterial& material) {
+    for (const RunSecret& secret : secrets) {
+        auto key = data_key_of(db, secret.scope, secret.envelope);
+        if (!key) return pass_on(key);
+        material.data_keys.push_back(std::move(*key));
+        const auto scope = scope_for_runner(secret.scope);
+        const auto is_there = [&](const ipc::Manifest& m) {
+            return m.scope.kind == scope.kind && m.scope.id == scope.id;
+        };
+        if (std::ranges::any_of(material.manifests, is_there)) continue;
+        auto manifest = manifest_of(db, secret.scope);
+        if (!manifest) return pass_on(manifest);
+        material.manifests.push_back(std::move(*manifest));
+    }
+    return {};
+}
+
 }  // namespace
 
-Result<RunMaterial> gather(Db& db, RunId id, Time now) {
+Result<RunMaterial> gather(Db& db, RunId id, Time now, const RunSettings& settings) {
     RunMaterial material;
     auto run = get_run(db, id);
     if (!run) return pass_on(run);
@@ -132,8 +146,20 @@ Result<RunMaterial> gather(Db& db, RunId id, Time now) {
     if (!release) return pass_on(release);
     auto metadata = get_metadata(db, run->tenant_id);
     if (!metadata) return pass_on(metadata);
-    auto secrets = secrets_for_run(db, By{"berthd", now}, id);
+    std::string unknown;  // a kind that is not there
+    InRuns wanted;
+    if (settings.kinds != nullptr)
+        wanted = [&](std::string_view kind, std::string_view field) {
+            if (!settings.kinds->knows(kind)) unknown = kind;
+            return in_runs(*settings.kinds, kind, field);
+        };
+    auto secrets = secrets_for_run(db, By{"berthd", now}, id, wanted);
     if (!secrets) return pass_on(secrets);
+    auto open_fields = fields_for_run(db, id, wanted);
+    if (!open_fields) return pass_on(open_fields);
+    if (!unknown.empty())
+        return fail(FailureKind::unavailable,
+                    "the connector kind '{}' is not there; 'berth doctor' says why", unknown);
 
     const auto rerun = rerun_of(db, id);
     material.triggers = triggers_of_run(db, rerun ? rerun->triggers_of : id);
@@ -144,19 +170,13 @@ Result<RunMaterial> gather(Db& db, RunId id, Time now) {
     if (rerun)
         if (auto chosen = choose_given(db, *rerun, material.given); !chosen) return pass_on(chosen);
     keep_given(db, *run, material.given);
-    for (const RunSecret& secret : *secrets) {
-        const bool have = std::ranges::any_of(
-            material.data_keys, [&](const DataKeyRow& key) { return key.scope == secret.scope; });
-        if (have) continue;
-        auto key = get_data_key(db, secret.scope);
-        if (!key) return pass_on(key);
-        material.data_keys.push_back(std::move(*key));
-    }
+    if (auto keys = add_keys(db, *secrets, material); !keys) return pass_on(keys);
     material.run = std::move(*run);
     material.tenant = std::move(*tenant);
     material.integration = std::move(*integration);
     material.release = std::move(*release);
     material.secrets = std::move(*secrets);
+    material.open_fields = std::move(*open_fields);
     return material;
 }
 
@@ -174,8 +194,14 @@ Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings&
                             ? Json::object()
                             : Json::parse(material.release.config_schema);
     input.configs = to_text(with_defaults(schema, Json::parse(material.given.configs)));
+    const auto variable = [&](const std::string& kind, const std::string& field) {
+        return settings.kinds == nullptr ? field : env_field(*settings.kinds, kind, field);
+    };
     for (const RunSecret& secret : material.secrets)
-        input.secrets.push_back({secret.connector_name, secret.field});
+        input.secrets.push_back({secret.connector_name, variable(secret.kind, secret.field)});
+    for (const RunField& open : material.open_fields)
+        input.open_fields.push_back(
+            {{open.connector_name, variable(open.kind, open.field)}, open.value});
     auto env = make_run_env(input);
     if (!env) return pass_on(env);
 
@@ -193,12 +219,13 @@ Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings&
         const RunSecret& secret = material.secrets[i];
         auto where = identity(material, secret);
         if (!where) return pass_on(where);
-        const auto key = std::ranges::find(material.data_keys, secret.scope, &DataKeyRow::scope);
+        const DataKeyRow& key = material.data_keys.at(i);
         start.secrets.push_back({std::move(env->secret_names[i]),
                                  std::move(*where),
-                                 {key->id, key->envelope},
+                                 {key.id, key.envelope},
                                  secret.envelope});
     }
+    start.manifests = material.manifests;
     // `host python 3.11.2`: the launcher is asked for the first word.
     start.runtime =
         material.release.runtime.substr(0, material.release.runtime.find_first_of(" :"));
@@ -214,7 +241,9 @@ Result<PreparedStart> make_start(const RunMaterial& material, const RunSettings&
 std::optional<PreparedStart> start_at_once(Db& db, Run& run, const RunSettings& settings,
                                            Time now) {
     const auto start = [&]() -> Result<PreparedStart> {
-        auto material = gather(db, run.id, now);
+        if (!tokens_serve(db, run, now))
+            return fail(FailureKind::busy, "run '{}' needs a fresh token", run.id.value);
+        auto material = gather(db, run.id, now, settings);
         if (!material) return pass_on(material);
         if (size_of(*material) > kSmall)
             return fail(FailureKind::over_limit, "run '{}' is prepared on its own", run.id.value);

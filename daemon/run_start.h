@@ -17,6 +17,8 @@
 
 namespace berth {
 
+class KindBook;
+
 struct RunMaterial {
     Run run;
     Integration integration;
@@ -25,17 +27,22 @@ struct RunMaterial {
     std::vector<Trigger> triggers;
     Given given;
     std::vector<RunSecret> secrets;
-    std::vector<DataKeyRow> data_keys;  // of the scopes of `secrets`
+    std::vector<RunField> open_fields;     // of the same connections, no secrets
+    std::vector<DataKeyRow> data_keys;     // one for each of `secrets`
+    std::vector<ipc::Manifest> manifests;  // of the scopes of `secrets`
 };
-
-// Reads it, keeps what the run is given, and writes the `secret.use` audit row. Thread: store.
-Result<RunMaterial> gather(Db& db, RunId run, Time now);
 
 // What the configuration has a say in.
 struct RunSettings {
     std::string environment;  // PAN_CTX_ENV
     GrantTable grants;
+    const KindBook* kinds = nullptr;  // without it, runs get every field of a connection
 };
+
+// Reads it, keeps what the run is given, and writes the `secret.use` audit row. `unavailable`
+// when a connector's kind is not there: no one could tell what a run may have of it.
+// Thread: store.
+Result<RunMaterial> gather(Db& db, RunId run, Time now, const RunSettings& settings = {});
 
 // A start, and the weakenings of its sandbox for the run's record: a JSON array of words.
 struct PreparedStart {

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "model/env_name.h"
 #include "model/json.h"
 #include "model/limits.h"
 
@@ -139,10 +140,21 @@ TEST_CASE("each kind of setting has its text", "[daemon]") {
 
 TEST_CASE("both spellings of a hyphenated connector are there", "[daemon]") {
     CHECK(
-        secret_env_names({"hubspot-basic", "api_key"}) ==
+        secret_env_names("hubspot-basic", "api_key") ==
         std::vector<std::string>{"PAN_SEC_HUBSPOT-BASIC_API_KEY", "PAN_SEC_HUBSPOT_BASIC_API_KEY"});
-    CHECK(secret_env_names({"slack", "access_token"}) ==
+    CHECK(secret_env_names("slack", "access_token") ==
           std::vector<std::string>{"PAN_SEC_SLACK_ACCESS_TOKEN"});
+}
+
+TEST_CASE("what is no secret stands in the environment itself", "[daemon]") {
+    RunEnvInput in = small_input();
+    in.open_fields = {{{"shop-one", "account"}, "acme"}};
+    CHECK(value_of(in, "PAN_SEC_SHOP_ONE_ACCOUNT") == "acme");
+    CHECK(value_of(in, "PAN_SEC_SHOP-ONE_ACCOUNT") == "acme");
+    in.secrets = {{"shop-one", "account"}};
+    const auto env = make_run_env(in);
+    REQUIRE_FALSE(env);
+    CHECK(env.error().message.find("would both become PAN_SEC_SHOP") != std::string::npos);
 }
 
 TEST_CASE("a state has all its spellings, and none when nothing was printed", "[daemon]") {
