@@ -83,7 +83,7 @@ std::string resolved(std::string_view from, std::string_view to) {
 
 }  // namespace
 
-Result<Target> parse_target(std::string_view url) {
+Result<CallTarget> parse_call_target(std::string_view url) {
     const auto wrong = [&](std::string_view why) {
         return fail(FailureKind::invalid, "'{}' is no address to call: {}", printable(url, 120),
                     why);
@@ -93,7 +93,7 @@ Result<Target> parse_target(std::string_view url) {
         return c > ' ' && c < 0x7f && kNotInUrls.find(c) == std::string_view::npos;
     });
     if (!plain_text) return wrong("it has characters that must be percent-encoded");
-    Target target;
+    CallTarget target;
     const std::string start = to_lower_ascii(url.substr(0, 8));
     if (start.starts_with("https://")) {
         url.remove_prefix(8);
@@ -124,7 +124,7 @@ bool host_matches(std::string_view pattern, std::string_view host) {
     return host.size() > pattern.size() && host.ends_with(pattern);
 }
 
-Result<void> may_reach(const Target& target, std::span<const std::string> hosts,
+Result<void> may_reach(const CallTarget& target, std::span<const std::string> hosts,
                        std::span<const std::string> plain_http) {
     const auto matches = [&](const std::string& one) { return host_matches(one, target.host); };
     if (std::ranges::none_of(hosts, matches))
@@ -221,8 +221,8 @@ Result<FilledAuth> fill_auth(const RequestAuth& auth, const FieldLookup& lookup)
 
 Result<Hop> follow(const CallRequest& request, const Hop& from, int status, std::string_view to) {
     Hop hop{from.method, resolved(from.url, to), from.with_body, false};
-    const auto before = parse_target(from.url);
-    const auto target = parse_target(hop.url);
+    const auto before = parse_call_target(from.url);
+    const auto target = parse_call_target(hop.url);
     if (!target)
         return fail(FailureKind::denied, "the partner redirects to what is no address of a host");
     if (auto may = may_reach(*target, request.hosts, request.plain_http); !may)

@@ -18,19 +18,19 @@ namespace berth {
 
 // Where an address leads. Only addresses that every reader of URLs takes alike are read:
 // visible ASCII, a plain host name, no user, no fragment, no backslash.
-struct Target {
+struct CallTarget {
     bool tls = true;
     std::string host;  // lower case; a name, or an IPv4 address
     std::uint16_t port = 443;
-    bool operator==(const Target&) const = default;
+    bool operator==(const CallTarget&) const = default;
 };
-Result<Target> parse_target(std::string_view url);
+Result<CallTarget> parse_call_target(std::string_view url);
 
 // `*.example.com` stands for all below it, not for itself.
 bool host_matches(std::string_view pattern, std::string_view host);
 
 // Why a call may not go there: `denied`.
-Result<void> may_reach(const Target& target, std::span<const std::string> hosts,
+Result<void> may_reach(const CallTarget& target, std::span<const std::string> hosts,
                        std::span<const std::string> plain_http);
 
 // A name and a value as HTTP has them, and none that berth-call writes itself.

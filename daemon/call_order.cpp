@@ -53,7 +53,7 @@ Result<std::string> fill_host(std::string_view pattern, const ConnectionMaterial
     auto filled = fill_address(pattern, material);
     if (!filled) return filled;
     if (filled->find("://") == std::string::npos) return to_lower_ascii(*filled);
-    auto target = parse_target(*filled);
+    auto target = parse_call_target(*filled);
     if (!target) return pass_on(target);
     return target->host;
 }
@@ -85,7 +85,7 @@ std::vector<std::string> hosts_of_call(const ConnectorKind& kind,
 }
 
 // Of those by name only this port: an administrator opened no more.
-Result<void> check_named(const Target& target, std::size_t of_kind,
+Result<void> check_named(const CallTarget& target, std::size_t of_kind,
                          std::span<const std::string> hosts, std::span<const std::string> named) {
     const auto matches = [&](const std::string& host) { return host_matches(host, target.host); };
     if (std::ranges::any_of(hosts.first(of_kind), matches)) return {};
@@ -113,7 +113,7 @@ std::vector<std::string> fields_of_auth(const RequestAuth& auth) {
 std::vector<std::string> named_hosts(std::span<const std::string> egress_allow) {
     std::vector<std::string> named;
     for (const std::string& entry : egress_allow)
-        if (parse_target("http://" + entry) && entry.find(':') != entry.npos &&
+        if (parse_call_target("http://" + entry) && entry.find(':') != entry.npos &&
             entry.find('/') == entry.npos)
             named.push_back(to_lower_ascii(entry));
     return named;
@@ -132,7 +132,7 @@ Result<CallRequest> make_call(const ConnectorKind& kind, const ConnectionMateria
     request.url = std::move(*address);
     for (const auto& [name, value] : input.query)
         request.url = with_query(std::move(request.url), name, value);
-    const auto target = parse_target(request.url);
+    const auto target = parse_call_target(request.url);
     if (!target) return tl::unexpected<Failure>{target.error()};
     request.hosts = hosts_of_call(kind, material, named);
     request.plain_http.assign(named.begin(), named.end());

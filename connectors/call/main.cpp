@@ -74,7 +74,7 @@ int run() {
     }
     std::string text;
     const CallAnswer answer = call(*request, text);
-    const auto target = parse_target(request->url);
+    const auto target = parse_call_target(request->url);
     std::fprintf(stderr, "%s %s: %s\n", request->method.c_str(),
                  target ? target->host.c_str() : "?",
                  answer.fault == CallFault::none ? std::to_string(answer.status).c_str()

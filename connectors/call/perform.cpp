@@ -90,7 +90,7 @@ void add_headers(HeaderList& list, const CallRequest& request, const FilledAuth&
 }
 
 // Both readers must see the same host: ours, which judged, and libcurl's, which connects.
-bool reads_alike(const std::string& url, const Target& target) {
+bool reads_alike(const std::string& url, const CallTarget& target) {
     CPtr<CURLU, curl_url_cleanup> parsed{curl_url()};
     if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
         return false;
@@ -109,7 +109,7 @@ public:
     CallAnswer run() {
         Hop hop{request_.method, request_.url, request_.has_body, true};
         for (int redirects = 0;; ++redirects) {
-            const auto target = parse_target(hop.url);
+            const auto target = parse_call_target(hop.url);
             if (!target) return fault(CallFault::refused, target.error().message);
             if (auto may = may_reach(*target, request_.hosts, request_.plain_http); !may)
                 return fault(CallFault::refused, may.error().message);

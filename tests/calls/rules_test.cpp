@@ -33,9 +33,10 @@ CallRequest example() {
 }  // namespace
 
 TEST_CASE("an address says its host and port, in one way only", "[calls]") {
-    CHECK(parse_target("https://api.example.com/a?b=c") == Target{true, "api.example.com", 443});
-    CHECK(parse_target("HTTPS://API.Example.com") == Target{true, "api.example.com", 443});
-    CHECK(parse_target("http://localhost:8080/x") == Target{false, "localhost", 8080});
+    CHECK(parse_call_target("https://api.example.com/a?b=c") ==
+          CallTarget{true, "api.example.com", 443});
+    CHECK(parse_call_target("HTTPS://API.Example.com") == CallTarget{true, "api.example.com", 443});
+    CHECK(parse_call_target("http://localhost:8080/x") == CallTarget{false, "localhost", 8080});
     for (const char* wrong : {"",
                               "api.example.com",
                               "/path",
@@ -59,18 +60,18 @@ TEST_CASE("an address says its host and port, in one way only", "[calls]") {
                               "https://a%2eexample/",
                               "javascript://x"}) {
         INFO(wrong);
-        const auto target = parse_target(wrong);
+        const auto target = parse_call_target(wrong);
         REQUIRE_FALSE(target);
         CHECK(target.error().kind == FailureKind::invalid);
     }
-    CHECK(parse_target("ftp://x/").error().message ==
+    CHECK(parse_call_target("ftp://x/").error().message ==
           "'ftp://x/' is no address to call: it must begin with https://");
 }
 
 TEST_CASE("a call reaches its connector's hosts only, and by https", "[calls]") {
     const std::vector<std::string> hosts{"api.example.com", "*.example.org"};
     const auto reach = [&](const char* url, std::vector<std::string> plain = {}) {
-        return why(may_reach(*parse_target(url), hosts, plain));
+        return why(may_reach(*parse_call_target(url), hosts, plain));
     };
     CHECK(reach("https://api.example.com/").empty());
     CHECK(reach("https://a.b.example.org/").empty());
@@ -208,11 +209,11 @@ TEST_CASE("no text leads a call to a host that is not the connector's", "[calls]
         if (!hop) continue;
         ++followed;
         INFO(to << " → " << hop->url);
-        const auto target = parse_target(hop->url);
+        const auto target = parse_call_target(hop->url);
         REQUIRE(target);
         CHECK((target->host == "api.example.com" || target->host.ends_with(".example.org")));
         CHECK(target->tls);
-        CHECK(hop->with_credentials == (*target == Target{true, "api.example.com", 443}));
+        CHECK(hop->with_credentials == (*target == CallTarget{true, "api.example.com", 443}));
     }
     CHECK(followed > 100);  // else it proved nothing
 }
