@@ -11,6 +11,7 @@ pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(archive REQUIRED IMPORTED_TARGET libarchive>=3.6)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.88)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd>=1.5)
 
 # llhttp: the C sources that Debian ships inside node-llhttp (feasibility.md 4).

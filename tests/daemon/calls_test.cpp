@@ -33,7 +33,7 @@ ConnectionMaterial shop_material() {
     secret.scope = {KeyScope::Kind::tenant, 5};
     secret.connector_id = ConnectorId{3};
     secret.version = 2;
-    secret.envelope = "envelope";
+    secret.envelope = test::fake_envelope(9);
     material.secrets = {secret};
     material.data_keys = {{9, secret.scope, 1, "key"}};
     return material;
