@@ -107,6 +107,9 @@ Exit run_cli(std::vector<std::string> arguments, Io& io) {
     add_webhook_commands(app, chosen);
     add_run_commands(app, chosen);
     add_schedule_commands(app, chosen);
+    add_vault_commands(app, chosen);
+    add_job_commands(app, chosen);
+    add_authorize_command(app, chosen);
     add_host_commands(app, chosen);
 
     std::ranges::reverse(arguments);  // the parser takes them from the back

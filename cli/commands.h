@@ -20,7 +20,6 @@ using Action = std::function<Result<Exit>(Session&)>;
 void add_catalog_commands(CLI::App& app, Action& chosen);   // integration, release, connector
 void add_tenant_commands(CLI::App& app, Action& chosen);    // tenant, connection
 void add_webhook_commands(CLI::App& app, Action& chosen);   // webhook
-void add_webhook_commands(CLI::App& app, Action& chosen);   // webhook
 void add_run_commands(CLI::App& app, Action& chosen);       // run, log
 void add_schedule_commands(CLI::App& app, Action& chosen);  // schedule
 void add_host_commands(CLI::App& app,
@@ -29,6 +28,7 @@ void add_host_commands(CLI::App& app,
 void add_vault_commands(CLI::App& app, Action& chosen);  // vault
 // job, and `connection call` in the group that add_tenant_commands() made.
 void add_job_commands(CLI::App& app, Action& chosen);
+void add_authorize_command(CLI::App& app, Action& chosen);  // in the same group
 
 // A group that needs one of its commands.
 CLI::App& add_group(CLI::App& app, const std::string& name, const std::string& summary);

@@ -48,6 +48,14 @@ run_dir = {run}
 # The root key seals every secret. Keep a copy apart from the backups of state_dir.
 root_key = {key}
 
+# A program that prints it instead: 32 raw bytes or 64 hex digits, within 10 seconds. Its
+# path and its arguments; there is no shell.
+# root_key_command = /usr/local/sbin/berth-root-key --slot 3
+
+# Files of root keys from before, with commas between them. They open what 'berth vault
+# rotate --root' has not wrapped anew yet, and wrap nothing.
+# previous_root_keys = {state}/keys/root-1.key
+
 # Where frozen code lies, named by its content.
 # releases_dir = {state}/releases
 

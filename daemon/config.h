@@ -19,8 +19,10 @@ namespace berth {
 struct Config {
     std::filesystem::path state_dir = "/var/lib/berth";
     std::filesystem::path run_dir = "/run/berth";
-    std::filesystem::path root_key;          // default: <state_dir>/keys/root.key
-    std::filesystem::path releases_dir;      // default: <state_dir>/releases
+    std::filesystem::path root_key;                         // default: <state_dir>/keys/root.key
+    std::string root_key_command;                           // prints the key; instead of the file
+    std::vector<std::filesystem::path> previous_root_keys;  // files; they only open
+    std::filesystem::path releases_dir;                     // default: <state_dir>/releases
     int max_runs = 16;                       // runs that may be live at once on this host
     std::int64_t max_starts_per_minute = 0;  // runs begun in any minute; 0: no cap
     WaitingCaps waiting;                     // max_waiting, max_tenant_waiting
@@ -34,10 +36,10 @@ struct Config {
     std::chrono::seconds stop_grace{10};  // live runs may end by themselves when we are stopped
     RetentionPolicy retention;            // retention_days, tenant_runs, tenant_log_mib
 
-    std::string public_url;                 // `https://hooks.example.com`; empty: no public part
-    std::int64_t webhook_rate = limits::kWebhookRate;             // deliveries per address and second
-    std::int64_t webhook_body_mib = 5;                            // of one delivery
-    std::filesystem::path connector_kinds;  // a folder of kinds beside ours; empty: none
+    std::string public_url;  // `https://hooks.example.com`; empty: no public part
+    std::int64_t webhook_rate = limits::kWebhookRate;  // deliveries per address and second
+    std::int64_t webhook_body_mib = 5;                 // of one delivery
+    std::filesystem::path connector_kinds;             // a folder of kinds beside ours; empty: none
 
     // The sandbox. What is not set here the launcher chooses.
     std::string cgroups = "auto";             // auto, none, or a delegated cgroup v2 folder
@@ -57,6 +59,8 @@ struct Config {
     std::filesystem::path launcher_socket() const { return run_dir / "launcher.sock"; }
     std::filesystem::path egress_socket() const { return run_dir / "egress.sock"; }
     std::filesystem::path store_dir() const { return state_dir / "store"; }
+    // What berth-runner remembers of the store, apart from it.
+    std::filesystem::path anchors_dir() const { return state_dir / "anchors"; }
     std::uint32_t first_sandbox_uid() const { return first_uid + 16; }
 };
 

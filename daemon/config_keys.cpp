@@ -129,6 +129,21 @@ std::string set_egress_ports(Config& config, std::string_view text) {
     return "";
 }
 
+std::string set_root_key_command(Config& config, std::string_view text) {
+    config.root_key_command = text;
+    const bool good = text.starts_with('/');
+    return good ? "" : "must be the absolute path of a program, with its arguments after it";
+}
+
+std::string set_previous_root_keys(Config& config, std::string_view text) {
+    for (const std::string& word : split(text, ',')) {
+        const std::filesystem::path path{trim(word)};
+        if (!path.is_absolute()) return "must be absolute paths with commas between them";
+        config.previous_root_keys.push_back(path);
+    }
+    return "";
+}
+
 // Without a trailing slash, so that paths can be put behind it.
 std::string set_public_url(Config& config, std::string_view text) {
     while (text.ends_with('/'))
@@ -143,6 +158,8 @@ const std::map<std::string, Setter, std::less<>>& setters() {
         {"state_dir", path_key(&Config::state_dir)},
         {"run_dir", path_key(&Config::run_dir)},
         {"root_key", path_key(&Config::root_key)},
+        {"root_key_command", set_root_key_command},
+        {"previous_root_keys", set_previous_root_keys},
         {"releases_dir", path_key(&Config::releases_dir)},
         {"public_url", set_public_url},
         {"webhook_rate", number_key(&Config::webhook_rate, 1, 1'000'000)},

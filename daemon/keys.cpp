@@ -43,7 +43,7 @@ void Keys::load(Done<void> done) {
             if (!id) return pass_on(id);
             return StoredKeys{std::move(*id), list_keks(db)};
         },
-        [this, done = std::move(done)](Result<StoredKeys> stored) mutable {
+        while_alive_([this, done = std::move(done)](Result<StoredKeys> stored) mutable {
             if (!stored) return done(pass_on(stored));
             ipc::LoadKeys keys;
             keys.install_id = stored->install_id;
@@ -63,13 +63,13 @@ void Keys::load(Done<void> done) {
                                 return added;
                         return {};
                     },
-                    [this, done = std::move(done)](Result<void> added) mutable {
+                    while_alive_([this, done = std::move(done)](Result<void> added) mutable {
                         if (!added) return done(std::move(added));
                         runner_.fresh_keys_stored();
                         manifests_.complete(std::move(done));
-                    });
+                    }));
             });
-        });
+        }));
 }
 
 bool Keys::lacks_key(const ipc::Ended& ended) {
@@ -88,17 +88,18 @@ bool Keys::lacks_key(const ipc::Ended& ended) {
 }
 
 void Keys::make_data_key(const KeyScope& scope, Done<DataKeyRow> done) {
-    store_.write([](Db& db) { return reserve_data_key_id(db); },
-                 [this, scope, done = std::move(done)](Result<std::uint32_t> id) mutable {
-                     if (!id) return done(pass_on(id));
-                     runner_.new_data_key(
-                         scope_for_runner(scope), *id,
-                         [scope, done = std::move(done)](Result<ipc::DataKey> made) mutable {
-                             if (!made) return done(pass_on(made));
-                             done(DataKeyRow{made->key.id, scope, made->kek_term,
-                                             std::move(made->key.envelope)});
-                         });
-                 });
+    store_.write(
+        [](Db& db) { return reserve_data_key_id(db); },
+        while_alive_([this, scope, done = std::move(done)](Result<std::uint32_t> id) mutable {
+            if (!id) return done(pass_on(id));
+            runner_.new_data_key(
+                scope_for_runner(scope), *id,
+                [scope, done = std::move(done)](Result<ipc::DataKey> made) mutable {
+                    if (!made) return done(pass_on(made));
+                    done(DataKeyRow{made->key.id, scope, made->kek_term,
+                                    std::move(made->key.envelope)});
+                });
+        }));
 }
 
 void Keys::with_data_key(const KeyScope& scope, const std::string& actor, Done<DataKeyRow> done) {
@@ -114,7 +115,8 @@ void Keys::with_data_key(const KeyScope& scope, const std::string& actor, Done<D
             std::move(answer));
     };
     store_.read([scope](Db& db) { return get_data_key(db, scope); },
-                [this, scope, store_it, done = std::move(done)](Result<DataKeyRow> key) mutable {
+                while_alive_([this, scope, store_it,
+                              done = std::move(done)](Result<DataKeyRow> key) mutable {
                     if (key || key.error().kind != FailureKind::not_found)
                         return done(std::move(key));
                     make_data_key(
@@ -122,7 +124,7 @@ void Keys::with_data_key(const KeyScope& scope, const std::string& actor, Done<D
                             if (!made) return done(pass_on(made));
                             store_it(std::move(*made), std::move(done));
                         });
-                });
+                }));
 }
 
 void Keys::seal(const std::string& actor, const Place& place,

@@ -10,6 +10,7 @@
 #include "control/api.h"
 #include "daemon/manifests.h"
 #include "daemon/runner_link.h"
+#include "daemon/while_alive.h"
 #include "store/keys.h"
 #include "store/secrets.h"
 #include "store/store.h"
@@ -64,6 +65,7 @@ private:
     RunnerLink& runner_;
     const Clock& clock_;
     Manifests manifests_;
+    WhileAlive while_alive_;
 };
 
 }  // namespace berth

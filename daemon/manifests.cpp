@@ -88,11 +88,11 @@ void Manifests::rehearse(ChangePtr change) {
             change->found = Change::Found::difference;
             return fail(FailureKind::conflict, "this was a rehearsal");
         },
-        [this, change](Result<void> result) {
+        while_alive_([this, change](Result<void> result) {
             if (change->found != Change::Found::difference)
                 return finish(change, std::move(result));
             make_mac(change);
-        });
+        }));
 }
 
 void Manifests::make_mac(ChangePtr change) {
@@ -133,11 +133,11 @@ void Manifests::write(ChangePtr change) {
                                 entry.field);
             return put_manifest(db, change->next);
         },
-        [this, change](Result<void> result) {
+        while_alive_([this, change](Result<void> result) {
             if (!result && change->outpaced && ++change->tries < kTries) return rehearse(change);
             if (result) runner_.anchor(scope_for_runner(change->scope), change->next.counter);
             finish(change, std::move(result));
-        });
+        }));
 }
 
 void Manifests::finish(ChangePtr change, Result<void> result) {
@@ -151,14 +151,15 @@ void Manifests::finish(ChangePtr change, Result<void> result) {
 }
 
 void Manifests::complete(Done<void> done) {
-    store_.read([](Db& db) { return scopes_without_manifest(db, kScopes); },
-                [this, done = std::move(done)](Result<std::vector<KeyScope>> scopes) mutable {
-                    if (!scopes) return done(pass_on(scopes));
-                    if (!scopes->empty())
-                        log_info("making the first lists of secrets", {{"scopes", scopes->size()}});
-                    complete_next(std::make_shared<std::vector<KeyScope>>(std::move(*scopes)),
-                                  std::move(done));
-                });
+    store_.read(
+        [](Db& db) { return scopes_without_manifest(db, kScopes); },
+        while_alive_([this, done = std::move(done)](Result<std::vector<KeyScope>> scopes) mutable {
+            if (!scopes) return done(pass_on(scopes));
+            if (!scopes->empty())
+                log_info("making the first lists of secrets", {{"scopes", scopes->size()}});
+            complete_next(std::make_shared<std::vector<KeyScope>>(std::move(*scopes)),
+                          std::move(done));
+        }));
 }
 
 // One that the runner refuses stays without: its runs are refused, with the reason.

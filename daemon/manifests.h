@@ -14,6 +14,7 @@
 
 #include "control/api.h"
 #include "daemon/runner_link.h"
+#include "daemon/while_alive.h"
 #include "store/keys.h"
 #include "store/store.h"
 
@@ -51,6 +52,7 @@ private:
     RunnerLink& runner_;
     // The first of each queue is under way.
     std::map<std::pair<KeyScope::Kind, std::int64_t>, std::deque<ChangePtr>> queues_;
+    WhileAlive while_alive_;
 };
 
 template <typename T>

@@ -30,6 +30,8 @@ constexpr Setting kSettings[] = {
     setting<&Config::state_dir>("state_dir", kAll),
     setting<&Config::run_dir>("run_dir", kAll),
     setting<&Config::root_key>("root_key", "berth-runner"),
+    setting<&Config::root_key_command>("root_key_command", "berth-runner"),
+    setting<&Config::previous_root_keys>("previous_root_keys", "berth-runner"),
     setting<&Config::releases_dir>("releases_dir", "berthd berth-launcher"),
     setting<&Config::max_runs>("max_runs", "berthd"),
     setting<&Config::max_starts_per_minute>("max_starts_per_minute", "berthd"),

@@ -31,6 +31,7 @@ public:
         Keys& keys;
     };
     explicit Rotation(Parts parts);
+    ~Rotation() { *alive_ = false; }
 
     // Begins one; conflict while another is under way. Answered when it is on record.
     void rotate(const By& by, RotationInput input, Done<void> done);

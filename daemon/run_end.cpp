@@ -1,6 +1,7 @@
 #include "daemon/run_end.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -64,7 +65,10 @@ Outcome outcome_of(const ipc::Ended& ended) {
         case timed_out: return TimedOut{std::chrono::seconds{ended.number}};
         case out_of_memory: return OutOfMemory{static_cast<std::uint64_t>(ended.number)};
         case cancelled: return Cancelled{};
-        case setup_failed: return SetupFailed{ended.text, static_cast<int>(ended.number)};
+        case setup_failed:
+            // Nothing ran, and the key is being fetched: as good as a run that was lost.
+            if (ended.number == ENOKEY) return Lost{ended.text};
+            return SetupFailed{ended.text, static_cast<int>(ended.number)};
         case lost: return Lost{ended.text};
         case state_too_large: return StateTooLarge{static_cast<std::uint64_t>(ended.number)};
     }

@@ -107,7 +107,11 @@ void prepare_folders(const Config& config, const DaemonIds& ids) {
     // Reached by name, as the launcher does (it has no DAC override); listed by nobody else.
     give(config.releases_dir, ids.daemon_uid, ids.daemon_gid, 0711);
     give(config.root_key.parent_path(), ids.runner_uid, ids.runner_gid, 0700);
+    give(config.anchors_dir(), ids.runner_uid, ids.runner_gid, 0700);
     if (self == 0) give_root_key(config.root_key, ids);
+    if (self == 0)
+        for (const auto& previous : config.previous_root_keys)
+            give_root_key(previous, ids);
     give(config.run_dir, self, ::getegid(), 0755);
 }
 

@@ -150,6 +150,8 @@ Result<Tenant> find_tenant_of_user(Db& db, IntegrationId integration, std::strin
 Result<Tenant> update_tenant(Db& db, const By& by, const Tenant& changed) {
     const auto before = get_tenant(db, changed.id);
     if (!before) return before;
+    if (db.one("select 1 from tenants where id = $1 and deleted is not null", {changed.id}))
+        return fail(FailureKind::conflict, "tenant '{}' was deleted for ever", changed.id.value);
     Tenant tenant = changed;
     tenant.integration_id = before->integration_id;
     if (auto ok = check_tenant(db, tenant); !ok) return pass_on(ok);

@@ -36,7 +36,8 @@ public:
     ipc::MacChecked check_mac(const ipc::CheckMac& message);
     // The values, in the order of `secrets`.
     Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets);
-    // The same, only if each is on the list of its scope and the list is the latest:
+    // The same, only if each is on the list of its scope and the list is the latest; with no
+    // list at all nothing is checked:
     //   conflict      something was changed or put back; the run must not start
     //   unavailable   a key that is not loaded (yet)
     Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets,

@@ -81,6 +81,9 @@ Result<void> Keys::check(const ipc::RunSecret& secret,
 
 Result<std::vector<Secret>> Keys::open(const std::vector<ipc::RunSecret>& secrets,
                                        const std::vector<ipc::Manifest>& manifests) {
+    // berthd sends one for each scope that it takes secrets from, whatever its store says of it;
+    // without any, it does not ask for the check (programs of Berth's own).
+    if (manifests.empty()) return open(secrets);
     for (const ipc::Manifest& manifest : manifests)
         if (auto right = check(manifest); !right) return pass_on(right);
     for (const ipc::RunSecret& secret : secrets)

@@ -28,6 +28,12 @@ ipc::Ended setup_failed(const RunKey& key, std::int64_t time_us, std::string why
     return ended;
 }
 
+// What berthd tells a key that is not loaded yet and a secret that was tampered with by.
+int error_number(FailureKind kind) {
+    if (kind == FailureKind::unavailable) return ENOKEY;
+    return kind == FailureKind::conflict || kind == FailureKind::denied ? EKEYREJECTED : 0;
+}
+
 }  // namespace
 
 Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, Events events,
@@ -62,6 +68,7 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
                  [this] {
                      if (daemon_) daemon_->send(launcher_.pool());
                  }},
+      save_anchors_{loop, [this] { save_anchors(); }},
       leave_{loop, [this] { leave_in_time(); }} {}
 
 // ---- the two connections
@@ -91,6 +98,7 @@ void Runner::say_hello() {
     if (!daemon_) return;
     ipc::RunnerHello hello;
     hello.root_key_id = keys_.root_key_id();
+    hello.previous_root_keys = keys_.previous_root_key_ids();
     hello.why = keys_.why();
     hello.secret_memory_locked = memory_ == SecretMemory::locked;
     if (const auto& launcher = launcher_.hello()) {
@@ -158,17 +166,15 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                     go_on();
                 });
             case ipc::MessageType::new_data_key:
-                return take<ipc::NewDataKey>(payload, [this](const ipc::NewDataKey& message) {
-                    daemon_->send(keys_.new_data_key(message));
-                });
             case ipc::MessageType::seal:
-                return take<ipc::Seal>(payload, [this](const ipc::Seal& message) {
-                    daemon_->send(keys_.seal(message));
-                });
             case ipc::MessageType::check_mac:
-                return take<ipc::CheckMac>(payload, [this](const ipc::CheckMac& message) {
-                    daemon_->send(keys_.check_mac(message));
-                });
+            case ipc::MessageType::new_kek:
+            case ipc::MessageType::rewrap_keks:
+            case ipc::MessageType::rewrap_data_keys:
+            case ipc::MessageType::reseal:
+            case ipc::MessageType::make_manifest:
+            case ipc::MessageType::anchor:
+            case ipc::MessageType::accept_restore: return receive_for_keys(type, payload);
             case ipc::MessageType::start:
                 return take<ipc::Start>(payload,
                                         [this](ipc::Start message) { start(std::move(message)); });
@@ -201,16 +207,9 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                 });
             case ipc::MessageType::job_ended:
             case ipc::MessageType::mac_checked:
-            case ipc::MessageType::new_kek:
             case ipc::MessageType::kek_made:
-            case ipc::MessageType::rewrap_keks:
-            case ipc::MessageType::rewrap_data_keys:
-            case ipc::MessageType::reseal:
             case ipc::MessageType::rewrapped:
-            case ipc::MessageType::make_manifest:
             case ipc::MessageType::manifest_made:
-            case ipc::MessageType::anchor:
-            case ipc::MessageType::accept_restore:
             case ipc::MessageType::anchor_set:
             case ipc::MessageType::live_runs:
             case ipc::MessageType::hello:
@@ -245,7 +244,7 @@ void Runner::start(ipc::Start message) {
         if (request->kind.network == ipc::Network::egress && !egress_.present())
             return refuse(key, kNoEgress, ENOTCONN);
         auto order = prepare(message, *request);
-        if (!order) return refuse(key, order.error().message, 0);
+        if (!order) return refuse(key, order.error().message, error_number(order.error().kind));
         auto run = std::make_unique<LiveRun>(loop_, clock_, launcher_, store_, std::move(*order),
                                              run_events(key, std::move(message.egress_names)));
         if (held_back_) run->pause_output();
@@ -261,7 +260,8 @@ Result<RunOrder> Runner::prepare(const ipc::Start& message, const ipc::BuildRequ
     // First, so that the launcher mounts the release while the secrets are opened. Should
     // something be wrong with the rest, a parked sandbox was wasted.
     auto taken = launcher_.take(request);
-    auto secrets = keys_.open(message.secrets);
+    auto secrets = keys_.open(message.secrets, message.manifests);
+    save_anchors_soon();
     if (!secrets) return pass_on(secrets);
     auto plan = make_plan(message, *secrets);
     if (!plan) return pass_on(plan);

@@ -43,6 +43,7 @@ public:
            DescriptorStore store = {});
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
+    ~Runner();
 
     // berthd gets LiveRuns at once, its Hello as soon as it is known whether there is a
     // launcher, and what live runs say when it has adopted them.
@@ -63,6 +64,9 @@ private:
     void receive(ipc::MessageType type, std::string_view payload);
     template <typename Message, typename Handler>
     bool take(std::string_view payload, Handler handle);
+    bool receive_for_keys(ipc::MessageType type, std::string_view payload);
+    void save_anchors_soon();
+    void save_anchors();
     void say_hello();
     void start(ipc::Start message);
     Result<RunOrder> prepare(const ipc::Start& message, const ipc::BuildRequest& request);
@@ -112,6 +116,7 @@ private:
     std::unique_ptr<ipc::Channel> daemon_;
     std::vector<RunKey> offered_;  // to this berthd, in LiveRuns; until it has answered
     Timer tell_pool_;
+    Timer save_anchors_;
     std::function<void()> leaving_;
     SteadyTime leave_by_{};
     SteadyTime jobs_leave_by_{};
