@@ -5,7 +5,7 @@
 #
 #   demo.sh run [--once]     demo.sh stop
 set -euo pipefail
-cd "$(dirname "$(readlink -f "$0")")/.."
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
 built=${BERTH_PROGRAMS:-$PWD/build/release/bin}
 # Nobody's: two users of the demo's own, as a package would make them.
@@ -294,6 +294,8 @@ run() {
     if [[ -n $once ]]; then say "every run ended as expected"; fi
 }
 
+# Whoever reads this file in a shell of his own has its steps and no tour.
+[[ ${BASH_SOURCE[0]} == "$0" ]] || return 0
 command=${1:-run}
 shift || true
 case $command in

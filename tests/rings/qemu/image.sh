@@ -23,6 +23,11 @@ die() {
 # systemd and what the scenario calls; their dependencies are found.
 packages=(systemd libc-bin bash dash coreutils util-linux mount grep sed findutils procps
     base-files base-passwd python3-minimal libpython3-stdlib ca-certificates tzdata)
+read -ra more <<<"${BERTH_RING3_MORE:-}" # of one scenario
+for package in "${more[@]}"; do          # what is no package of this machine is left out
+    ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+        packages+=("$package")
+done
 # Of the kernel's modules, in the order in which they are loaded.
 boot_modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
     virtio_blk virtio_console crc16 mbcache jbd2 crc32c_generic ext4)

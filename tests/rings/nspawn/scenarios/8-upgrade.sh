@@ -25,6 +25,7 @@ check 'key and settings are as they were' equal "$before" \
     "$(guest sh -c 'ls -lR --time-style=full-iso /var/lib/berth/keys /etc/berth | sha256sum')"
 check 'and Berth runs' run_once hello/acme
 
+guest sh -c "echo 'stop_grace_seconds = 300' >>/etc/berth/berth.conf; systemctl reload berthd"
 hold_runs
 berth tenant sync lines/acme >/dev/null 2>&1
 check 'a run lives again' eventually running
@@ -32,6 +33,7 @@ check 'a run lives again' eventually running
 (sleep 1; let_runs_go) &
 check 'all of Berth stops' guest systemctl stop berth.target 'berth*'
 wait $!
+guest sed -i '/^stop_grace_seconds = 300$/d' /etc/berth/berth.conf
 check 'nothing of it is left' equal "$(guest sh -c 'ps -eo comm | grep -c "^berth"')" 0
 guest systemctl start berth.target
 check 'and starts' eventually ready
