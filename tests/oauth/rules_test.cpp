@@ -145,7 +145,7 @@ TEST_CASE("an error answer is told with its reason, made printable", "[oauth]") 
         {{"error", "access_denied"}, {"error_description", "no\x1b[31m way"}, {"code", "x"}}, "");
     REQUIRE_FALSE(refused);
     CHECK(refused.error().kind == FailureKind::denied);
-    CHECK(refused.error().message == "the provider refused: 'access_denied': no\\x1B[31m way");
+    CHECK(refused.error().message == "the provider refused: 'access_denied': no\\x1b[31m way");
     for (const QueryPairs& bad :
          {QueryPairs{}, QueryPairs{{"code", ""}}, QueryPairs{{"code", "a"}, {"code", "b"}},
           QueryPairs{{"code", std::string(9000, 'a')}}}) {
