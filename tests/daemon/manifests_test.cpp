@@ -204,7 +204,7 @@ TEST_CASE("a store from before manifests gets them when it is first used", "[man
         db.exec("delete from manifests");
         house.runner.keys().accept_restore({});  // nor has the runner seen any
     });
-    CHECK(house.view().manifests == 3);
+    run_until(house.loop, [&] { return house.view().manifests == 3; });
     CHECK(trouble(house.open_all()) == "");
 }
 
