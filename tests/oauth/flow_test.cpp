@@ -44,6 +44,8 @@ struct World {
 
     explicit World(std::size_t count, bool global = false) {
         write_file_atomically(kinds.path() / "test-oauth.yaml", kKind, 0644);
+        // berthd reads it as its own user.
+        std::filesystem::permissions(kinds.path(), std::filesystem::perms{0755});
         daemon.emplace(
             fmt::format("public_url = {}\nconnector_kinds = {}\n"
                         "egress_allow = 127.0.0.1:{}\negress_ports = 80, {}\n",
