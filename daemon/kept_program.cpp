@@ -14,14 +14,13 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kLivedWell = 2s;  // after so long an end is not part of a row of them
-constexpr auto kFirst = 50ms;
 constexpr auto kLongest = 5'000ms;
 
 }  // namespace
 
 std::chrono::milliseconds RestartPause::after(SteadyTime::duration lived) {
-    if (lived > kLivedWell) next_ = 0ms;
-    return std::exchange(next_, std::clamp<std::chrono::milliseconds>(next_ * 2, kFirst, kLongest));
+    if (lived > kLivedWell) next_ = kFirst;
+    return std::exchange(next_, std::min<std::chrono::milliseconds>(next_ * 2, kLongest));
 }
 
 KeptProgram::KeptProgram(Loop& loop, const Clock& clock, std::string name,

@@ -1,5 +1,5 @@
-// A program that is to be there as long as its supervisor is: started again when it ends,
-// at once, or later and later when it does not live for long.
+// A program that is to be there as long as its supervisor is: started again soon after it
+// has ended, or later and later when it does not live for long.
 #pragma once
 
 #include <chrono>
@@ -21,7 +21,10 @@ public:
     std::chrono::milliseconds after(SteadyTime::duration lived);
 
 private:
-    std::chrono::milliseconds next_{0};
+    // Not at once: the kernel still takes apart what the one that has ended had (a launcher
+    // would find its cgroup busy).
+    static constexpr std::chrono::milliseconds kFirst{50};
+    std::chrono::milliseconds next_ = kFirst;
 };
 
 // Thread: loop.
