@@ -43,9 +43,11 @@ TEST_CASE("every state of a run has its series, also with nothing in it", "[daem
 
 TEST_CASE("what the pool tells is in seconds and counts", "[daemon]") {
     Measured measured;
-    measured.pool = ipc::Pool{8, 13, 90, 10, 200, 300'000};
+    measured.pool = ipc::Pool{8, 13, 90, 10, 200, 300'000, 4, 70};
     const std::string text = exposition(make_metrics(measured));
     CHECK_THAT(text, Contains("\nberth_pool_size 8\n") && Contains("\nberth_pool_parked 13\n"));
+    CHECK_THAT(text, Contains("\nberth_pool_complete 4\n") &&
+                         Contains("\nberth_pool_complete_hits_total 70\n"));
     CHECK_THAT(text, Contains("\nberth_pool_hits_total 90\n") &&
                          Contains("\nberth_pool_misses_total 10\n"));
     CHECK_THAT(text, Contains("\nberth_pool_build_seconds_total 0.3\n"));

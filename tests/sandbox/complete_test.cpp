@@ -101,10 +101,12 @@ TEST_CASE("runs that find no slot have complete sandboxes let go, after all park
         REQUIRE(running.back().reply.step == Step::none);
     }
     const std::uint64_t third = launcher.ask(request);
-    CHECK(launcher.await_retire().serial == parked.reply.serial);
+    const std::uint64_t serial = parked.reply.serial;
+    CHECK(launcher.await_retire().serial == serial);
     parked = {};
     const Sandbox another = launcher.await_answer(third);
     CHECK(another.reply.step == Step::none);
+    CHECK(launcher.await_retire().serial == serial);  // its end is told as well
 
     const std::uint64_t fourth = launcher.ask(request);
     const ipc::Retire retire = launcher.await_retire();
