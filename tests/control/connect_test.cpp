@@ -140,8 +140,9 @@ TEST_CASE("a link that leads nowhere says the same, whatever it is", "[public]")
 
 TEST_CASE("the page comes with a cookie of its site and a policy", "[public]") {
     Site site;
-    const auto page = to_lower_ascii(site.get("good"));
-    CHECK(status_in(page) == 200);
+    const auto answer = site.get("good");
+    CHECK(status_in(answer) == 200);
+    const auto page = to_lower_ascii(answer);
     CHECK_THAT(page, Contains("set-cookie: berth_connect=") &&
                          Contains("; path=/connect; httponly; samesite=strict; secure"));
     CHECK_THAT(page, Contains("content-security-policy: default-src 'none'"));
