@@ -56,7 +56,8 @@ void Engine::pass() {
             live_.insert(run.id);
             launcher_.launch(run);
         }
-        if (begun->more) kicked_ = true;
+        // Also when it says that nobody is left: it is asked until it begins nothing more.
+        if (begun->more || !begun->runs.empty()) kicked_ = true;
         if (begun->again) again_->start(*begun->again);
         pass();
     });
