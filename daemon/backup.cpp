@@ -14,6 +14,7 @@
 #include "base/pack.h"
 #include "source/archive.h"
 #include "store/backup.h"
+#include "store/db.h"
 #include "store/dir_lock.h"
 
 namespace berth {
@@ -52,10 +53,32 @@ void give_like(const fs::path& from, const fs::path& tree) {
         give(entry.path());
 }
 
+// A copy that fails leaves nothing: what has a database's name is a whole one.
+Result<CopiedDatabase> copy_whole(const fs::path& from, const fs::path& to) {
+    if (fs::exists(fs::symlink_status(to))) return copy_database(from, to);  // which refuses
+    const auto remove_rest = [&] {
+        std::error_code ignored;
+        fs::remove(to, ignored);
+        fs::remove(to.string() + "-journal", ignored);
+    };
+    try {
+        auto copied = copy_database(from, to);
+        if (!copied) remove_rest();
+        return copied;
+    } catch (const StoreError& error) {
+        remove_rest();
+        return fail_at(FailureKind::invalid, from.string(),
+                       "'{}' is damaged, or cannot be copied: {}", from.string(), error.what());
+    } catch (...) {
+        remove_rest();
+        throw;
+    }
+}
+
 Result<void> copy_databases(const fs::path& from, const fs::path& to, BackupSums& sums) {
     for (const fs::path& path : entries(from)) {
         if (path.extension() != ".db") continue;
-        auto copied = copy_database(path, to / path.filename());
+        auto copied = copy_whole(path, to / path.filename());
         if (!copied) return pass_on(copied);
         sums.databases += 1;
         sums.bytes += copied->bytes;
