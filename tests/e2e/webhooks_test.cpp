@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "base/clock.h"
 #include "tests/e2e/hooked.h"
 #include "tests/support/needs_sandbox.h"
 
