@@ -43,6 +43,20 @@ Start a_start() {
     return start;
 }
 
+StartJob a_job() {
+    StartJob start;
+    start.job = 1;
+    start.program = "berth-call";
+    start.release = "abc";
+    start.env = {"A=1"};
+    start.secrets = {{{"TOKEN"}, kField, kKey, "sealed"}};
+    start.files = {{"request.json", "{}"}};
+    start.seal = {{"access_token", kField, kKey}};
+    start.egress_names = {"*.example.com"};
+    start.wall_time_s = 30;
+    return start;
+}
+
 // Comes back the same, and no shorter or longer text is read as one.
 template <typename Message>
 void survives(const Message& message) {
@@ -60,7 +74,7 @@ void survives(const Message& message) {
 }  // namespace
 
 TEST_CASE("every message comes back whole, and cut short not at all", "[ipc]") {
-    survives(RunnerHello{1, "rootroot", "why", true, true, 3, 4, 5, 6, true});
+    survives(RunnerHello{1, "rootroot", "why", true, true, 3, 4, 5, 6, true, {"previous"}});
     survives(LoadKeys{std::string(16, 'i'), {kKey, {}}});
     survives(KeysLoaded{true, "why", {kKey}});
     survives(NewDataKey{1, kScope, 2});
@@ -93,6 +107,26 @@ TEST_CASE("every message comes back whole, and cut short not at all", "[ipc]") {
     survives(Adopt{{{1, 2}}});
     survives(Stored{{1, 2}, 3, 4});
     survives(Settled{{1, 2}});
+    survives(a_job());
+    survives(JobEnded{1,
+                      EndKind::exited,
+                      2,
+                      "why",
+                      {{"name", "value"}},
+                      {{"token", "envelope"}},
+                      "log",
+                      {{1, 2, 1, 3, "example.com", "192.0.2.1", 443, 4, 5, "why"}},
+                      6,
+                      7});
+    survives(JobSettled{1});
+    survives(CheckMac{1,
+                      {{{}, kField, kKey, "sealed"}},
+                      MacKind::hmac_sha1,
+                      MacKeyForm::base64,
+                      "whsec_",
+                      "message",
+                      {"mac", "another"}});
+    survives(MacChecked{1, true, "why"});
     survives(RunnerHello{});
     survives(Start{});
 }
