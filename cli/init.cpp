@@ -113,6 +113,19 @@ root_key = {key}
 # script finds at 127.0.0.1:3128.
 # egress_ports = 22, 80, 443, 465, 587, 993, 1433, 3306, 5432, 8443
 
+# The address under which the world reaches the socket 'public.sock' in the run folder,
+# through a web server of yours: webhooks, auth links and the way back of OAuth2. Without
+# it none of these can be used.
+# public_url = https://integrations.example.com
+
+# How many deliveries an address of a webhook takes in a second (ten times as many at once
+# after a quiet time), and how large one may be, in MiB.
+# webhook_rate = 1000
+# webhook_body_mib = 5
+
+# A folder of connector kinds of your own (*.yaml), beside those that come with Berth.
+# connector_kinds = /etc/berth/kinds
+
 # What single integrations are let do beyond the plain sandbox; nobody gets any of it by
 # the API. host_network: it may choose 'network: host', and then reaches all that this
 # host reaches; writable_path: a folder of this host, at /data; extra_syscalls: by name.
