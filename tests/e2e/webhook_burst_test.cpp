@@ -84,15 +84,22 @@ TEST_CASE("of a burst of deliveries none is lost and none counts twice", "[e2e]"
     }));
     std::size_t largest = 0;
     for (const json& run : hooked.runs()) {
-        INFO(run.dump().substr(0, 500));
+        INFO(run.dump().substr(0, 500)
+             << " … " << run["state"] << ", triggers " << run["triggers"].size());
         CHECK(run["mode"] == "webhook");
+        CHECK(run["state"] == "succeeded");
         largest = std::max(largest, run["triggers"].size());
         for (const json& trigger : run["triggers"])
             ++seen[trigger["id"]];
         const std::string log = hooked.daemon.run_log(run["id"]);
+        INFO("its log: " << log.substr(0, 500));
+        std::size_t told = 0;
         for (const std::string& line : split(log, '\n'))
-            if (const auto at = line.find("\"n\":"); at != std::string::npos)
+            if (const auto at = line.find("\"n\":"); at != std::string::npos) {
+                ++told;
                 ++numbers[line.substr(at)];
+            }
+        CHECK(told == run["triggers"].size());
     }
     CHECK(seen.size() == static_cast<std::size_t>(all));
     CHECK(numbers.size() == static_cast<std::size_t>(all));
