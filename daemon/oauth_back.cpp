@@ -192,8 +192,10 @@ void OAuth::keep(ConnectionId id, std::uint64_t ticket, std::shared_ptr<JobAnswe
     if (!outcome || outcome->verdict != OAuthVerdict::granted) {
         parts_.jobs.settled(answer->job);
         const std::string why = outcome ? outcome->reason : outcome.error().message;
-        const bool ours = !outcome || outcome->verdict == OAuthVerdict::ours;
-        return done(fail(ours ? FailureKind::unavailable : FailureKind::denied,
+        // Whoever may connect may know why he could not: not `denied`, which tells nobody.
+        const bool refused = outcome && (outcome->verdict == OAuthVerdict::refused_grant ||
+                                         outcome->verdict == OAuthVerdict::refused_client);
+        return done(fail(refused ? FailureKind::invalid : FailureKind::unavailable,
                          "cannot connect: {}; begin again", why));
     }
     auto op = [id, ticket, answer, kinds = parts_.kinds, now = parts_.clock.now()](Db& db) {

@@ -7,6 +7,7 @@
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 
+using namespace berth;
 using namespace berth::test;
 using Catch::Contains;
 
@@ -154,6 +155,34 @@ TEST_CASE("a partner that is not there is a fault of its own, with a reason", "[
     CHECK(detail_of(large) == "its answer has more than 5 MiB");
 }
 
+TEST_CASE("a client that its provider refuses is told why, and keeps what was typed in", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Shop shop;
+    shop.daemon.must("POST", "/v2/connectors",
+                     {{"name", "machine"}, {"kind", "generic-client-credentials"}});
+    const auto of_all =
+        fmt::format("/v2/integrations/{}/connectors/machine", shop.made.integration);
+    shop.daemon.must("PUT", of_all, {{"isGlobal", false}});
+    const auto provision = [&](const char* path) {
+        shop.daemon.must("PUT", of_all + "/provisioning",
+                         {{"fields", {{"token_url", shop.at + path}}}});
+    };
+    const json fields{{"fields", {{"client_id", "me"}, {"client_secret", kKey}}}};
+    const auto tried = [&](int status) {
+        const auto answer = shop.daemon.request("PUT", shop.path("machine") + "connection", fields);
+        INFO(answer.body << shop.daemon.log());
+        CHECK(answer.status == status);
+        CHECK_THAT(answer.body, Contains("cannot connect") && !Contains("k3y-of"));
+        const json connection = shop.daemon.must("GET", shop.path("machine") + "connection");
+        INFO(connection.dump());
+        CHECK(connection["status"] == "pending");
+    };
+    provision("/status?status=400");  // it refuses
+    tried(400);
+    provision("/status?status=500");  // it is ill
+    tried(503);
+}
+
 TEST_CASE("after a restart of the daemons calls go on, with the same release of programs",
           "[e2e]") {
     BERTH_NEEDS_SANDBOX();
@@ -165,7 +194,7 @@ TEST_CASE("after a restart of the daemons calls go on, with the same release of 
         std::size_t count = 0;
         for (const auto& entry :
              std::filesystem::directory_iterator{shop.daemon.state_dir() / "releases"})
-            count += entry.is_directory() ? 1 : 0;
+            count += entry.is_directory() ? 1U : 0U;
         return count;
     };
     const auto before = folders();

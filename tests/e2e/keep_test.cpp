@@ -164,10 +164,12 @@ TEST_CASE("a backup that was cut off or changed is not put back", "[e2e]") {
     const TempDir other_root{"berth-e2e"};
     const TempDir folder{"berth-backups"};
     const auto file = folder.path() / "whole.tar";
+    std::string key;
     {
         Daemon daemon;
         daemon.install("kept", {{"PANDIUM.yaml", manifest("echo a-word-of-the-script")}});
         REQUIRE(cli(daemon, "backup " + file.string()).code == 0);
+        key = whole_file(daemon.state_dir() / "keys" / "root.key");
     }
     const std::string whole = whole_file(file);
     Daemon other{other_root.path(), ""};
@@ -197,6 +199,8 @@ TEST_CASE("a backup that was cut off or changed is not put back", "[e2e]") {
     CHECK(
         cli(other, "restore " + file.string() + " --config " + config_of(other_root.path())).code ==
         0);
+    fs::remove(other.state_dir() / "keys" / "root.key");
+    write_file_atomically(other.state_dir() / "keys" / "root.key", key, 0400);
     other.start();
     CHECK(other.must("GET", "/v2/integrations")[0]["name"] == "kept");
 }
