@@ -117,16 +117,18 @@ Daemon::~Daemon() {
 
 std::string Daemon::log() const { return slurp(root_ / "log"); }
 
-// Sandboxes that are kept ready; 0 when nobody answers, since then there must be none.
+// Sandboxes that are kept ready, complete ones among them; 0 when nobody answers, since
+// then there must be none.
 std::size_t Daemon::parked_sandboxes() const {
     if (!has_pool_) return 0;  // and berthd, which may be away, need not be asked
     Client client{socket()};
     const auto answer = client.request("GET", "/metrics");
     if (!answer) return 0;
+    std::size_t kept = 0;
     for (const std::string& line : split(answer->body, '\n'))
-        if (line.starts_with("berth_pool_parked "))
-            return to_number<std::size_t>(line.substr(line.find(' ') + 1)).value_or(0);
-    return 0;
+        if (line.starts_with("berth_pool_parked ") || line.starts_with("berth_pool_complete "))
+            kept += to_number<std::size_t>(line.substr(line.find(' ') + 1)).value_or(0);
+    return kept;
 }
 
 std::vector<pid_t> Daemon::sandboxed_processes() const {
