@@ -107,7 +107,8 @@ TEST_CASE("an unknown kind is refused, and a wrong file of the administrator's i
     CHECK(daemon.request("GET", "/v2/connector-kinds/none").status == 404);
 
     bool told = false;
-    for (const json& check : daemon.must("GET", "/v2/doctor")["checks"])
+    const json doctor = daemon.must("GET", "/v2/doctor");
+    for (const json& check : doctor["checks"])
         if (check["name"] == "connector kinds")
             told = check["ok"] == false &&
                    check["detail"].get<std::string>().find("bad.yaml:1:1:") != std::string::npos;
