@@ -14,6 +14,7 @@ namespace berth {
 namespace {
 
 constexpr std::string_view kWork = "/work/";
+constexpr std::string_view kTriggersName = "PAN_CTX_RUN_TRIGGERS";
 constexpr std::string_view kMetadataFile = ".berth/metadata.json";
 
 // Decimal text: no exponent, no `.0` behind a whole number (contract 3.1).
@@ -135,11 +136,13 @@ private:
                         env_.files.push_back({headers_file(trigger), trigger.headers});
             if (text.size() <= limits::kTriggersEnvBytes) break;
         }
-        if (text.size() > limits::kTriggersEnvBytes)
-            refuse(FailureKind::over_limit, "PAN_CTX_RUN_TRIGGERS",
+        // A full bundle of webhooks needs more than that even bare: up to what an entry may have.
+        const std::size_t most = limits::kEnvEntryBytes - kTriggersName.size() - 1;
+        if (text.size() > most)
+            refuse(FailureKind::over_limit, std::string{kTriggersName},
                    "{} triggers do not fit into the environment of one run ({} bytes, at most {})",
-                   in_.triggers.size(), text.size(), limits::kTriggersEnvBytes);
-        add("PAN_CTX_RUN_TRIGGERS", std::move(text));
+                   in_.triggers.size(), text.size(), most);
+        add(kTriggersName, std::move(text));
     }
 
     static bool has_body(const Trigger& trigger) {

@@ -229,6 +229,12 @@ TEST_CASE("a full bundle of triggers fits, one that is larger is refused", "[dae
     webhook.headers = R"({"h": "1"})";
     in.triggers.assign(limits::kTriggersPerRun, webhook);
     CHECK(make_run_env(in));
+    // With headers that do not fit into the variable it is at its largest: two names of files each.
+    webhook.headers = R"({"h": ")" + std::string(100, 'h') + R"("})";
+    in.triggers.assign(limits::kTriggersPerRun, webhook);
+    const auto full = make_run_env(in);
+    REQUIRE(full);
+    CHECK(full->files.size() == 2 * limits::kTriggersPerRun);
     in.triggers.assign(limits::kTriggersPerRun * 3, webhook);
     CHECK_THAT(refusal(in, FailureKind::over_limit),
                Catch::Contains("triggers do not fit into the environment of one run"));

@@ -27,9 +27,11 @@ constexpr int kConnections = 8;
 TEST_CASE("of a burst of deliveries none is lost and none counts twice", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     const int all = burst();
-    // Each run tells the ids it got; the first lives while the burst comes.
-    Hooked hooked{"grep -ho '\"n\":[0-9]*' /work/.berth/*.body >&2; sleep 2",
-                  "webhook_rate = 100000\n"};
+    // Each run tells the ids it got; the first lives until a bundle is full behind it.
+    Hooked hooked{
+        "grep -ho '\"n\":[0-9]*' /work/.berth/*.body >&2; "
+        "if [ \"$PAN_CTX_RUN_ID\" = 1 ]; then sleep 20; else sleep 2; fi",
+        "webhook_rate = 100000\n"};
     std::atomic<int> next{0}, answered{0}, again{0};
     std::atomic<bool> stuck{false};
     const auto begin = std::chrono::steady_clock::now();
