@@ -134,7 +134,7 @@ void provisioning(ConnectionsApi& api, Request request, Reply reply) {
 
 Json link_form(const AuthLink& link) {
     return {{"tenant_id", link.tenant_id.value},
-            {"url", link.url.empty() ? Json{} : Json{link.url}},
+            {"url", link.url.empty() ? Json() : Json(link.url)},
             {"created_date", to_rfc3339(link.created)}};
 }
 
