@@ -97,7 +97,11 @@ Result<HttpAnswer> ask_provider(const OAuthRequest& request, const TokenForm& fo
     const CURLcode done = curl_easy_perform(c);
     if (done == CURLE_WRITE_ERROR || done == CURLE_FILESIZE_EXCEEDED)
         return fail(FailureKind::unavailable, "its answer is larger than 1 MiB");
-    if (done == CURLE_UNSUPPORTED_PROTOCOL || done == CURLE_URL_MALFORMAT)
+    // libcurl says 'unsupported protocol' of an answer that is not HTTP as well: that is theirs.
+    long connects = 0;
+    curl_easy_getinfo(c, CURLINFO_NUM_CONNECTS, &connects);
+    const bool unusable = done == CURLE_UNSUPPORTED_PROTOCOL || done == CURLE_URL_MALFORMAT;
+    if (unusable && connects == 0)
         return fail(FailureKind::invalid, "its address cannot be used: {}",
                     curl_easy_strerror(done));
     if (done != CURLE_OK)
