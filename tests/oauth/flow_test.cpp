@@ -65,7 +65,7 @@ struct World {
         for (std::size_t i = 1; i < count; ++i)
             tenants.push_back(daemon->must(
                 "POST", "/v2/tenants",
-                {{"name", "tenant " + std::to_string(i)}, {"integration_id", integration}})["id"]);
+                {{"name", "tenant-" + std::to_string(i)}, {"integration_id", integration}})["id"]);
     }
 
     std::filesystem::path public_socket() const { return daemon->root() / "run" / "public.sock"; }

@@ -16,6 +16,8 @@ const modules = process.argv[2];
 const file = process.argv[3];
 const port = Number(process.argv[4] || 0);
 const redirect = process.argv[5];
+// What oidc-provider has to say goes where nobody waits for an answer.
+console.info = console.log = console.warn = console.error;
 
 const state = { ttl: 3600, refuse: false, count: { granted: 0, refreshed: 0, revoked: 0, asked: 0 } };
 let rows = new Map();
