@@ -120,7 +120,7 @@ Result<Exit> version(Session& session) {
     auto alive = api.get(api_path({"health"}));
     const std::string daemon = alive ? field(*alive, "version") : "";
     if (session.json()) {
-        session.print(Json{{"berth", BERTH_VERSION}, {"daemon", alive ? Json{daemon} : Json{}}});
+        session.print(Json{{"berth", BERTH_VERSION}, {"daemon", alive ? Json(daemon) : Json()}});
         return Exit::ok;
     }
     session.io.out << "berth " << BERTH_VERSION << '\n';

@@ -20,7 +20,7 @@ std::string_view word_of(AuthMethod auth) {
     std::abort();
 }
 
-Json or_null(const std::string& text) { return text.empty() ? Json{} : Json{text}; }
+Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 Json fields_form(const ConnectorKind& kind, const std::vector<KindField>& fields) {
     Json forms = Json::array();
