@@ -98,7 +98,8 @@ inline constexpr std::size_t kMaskPatternBytes = 1 * MiB;   // of all forms of a
 
 // --- triggers and runs
 inline constexpr std::size_t kTriggerPayloadBytes = kHttpBodyBytes;
-// A larger bundle leaves the rest waiting; so many always fit into kTriggersEnvBytes.
+// A larger bundle leaves the rest waiting; so many always fit into one entry of the
+// environment, with what is large in files.
 inline constexpr std::size_t kTriggersPerRun = 400;
 inline constexpr std::size_t kWaitingTriggersPerTenant = 100'000;
 inline constexpr std::size_t kWaitingTriggers = 5'000'000;  // on a host
