@@ -158,11 +158,11 @@ int prepare(const Options& options, Equipment& equipment, Cgroups& cgroups, Atta
                       "it needs cgroup v2 with the io controller; do without "
                       "'--io-mib-per-second'");
     constexpr std::uint32_t kNeeded = ipc::protection_cgroup_memory | ipc::protection_cgroup_pids;
+    // Not refused for good: runs wait until the host has one, and berthd says why.
     if (options.require_cgroup && (cgroups.protections() & kNeeded) != kNeeded)
-        return refuse(
-            "limiting memory and processes by a cgroup, which is required", ENOTSUP,
-            "run it as a systemd service with Delegate=yes on a host with cgroup v2, name "
-            "a delegated folder with '--cgroups', or do without '--require-cgroup'");
+        return fail("limiting memory and processes by a cgroup, which is required", ENOTSUP,
+                    "run it as a systemd service with Delegate=yes on a host with cgroup v2, name "
+                    "a delegated folder with '--cgroups', or do without '--require-cgroup'");
     if (const Failed failed =
             enter_template_root(options.releases, equipment.allowed, equipment.host);
         failed.step != ipc::Step::none)

@@ -13,6 +13,8 @@ namespace berth::runner {
 namespace {
 
 constexpr std::chrono::seconds kPoolReportTime{1};
+// For the launcher's hello, which is there at once where it can start at all.
+constexpr std::chrono::seconds kLauncherHello{2};
 
 constexpr const char* kEnding = "berth-runner is just ending; it is started again by itself";
 constexpr const char* kNoEgress = "berth-egress is not there; see whether it is running";
@@ -64,6 +66,7 @@ Runner::Runner(Loop& loop, const Clock& clock, Keys keys, SecretMemory memory, E
              },
              [this] { leave_if_settled(); }}},
       store_{std::move(store)},
+      hello_anyway_{loop, [this] { say_hello(); }},
       tell_pool_{loop,
                  [this] {
                      if (daemon_) daemon_->send(launcher_.pool());
@@ -87,7 +90,10 @@ void Runner::serve_daemon(Fd connected) {
     daemon_->send(live);
     for (const auto& [id, ended] : jobs_.ended())
         daemon_->send(ended);
-    if (!launcher_.expected()) say_hello();
+    if (launcher_.expected())
+        hello_anyway_.start(kLauncherHello);
+    else
+        say_hello();
 }
 
 void Runner::attach_launcher(Fd connected) { launcher_.attach(std::move(connected)); }
@@ -95,6 +101,7 @@ void Runner::attach_launcher(Fd connected) { launcher_.attach(std::move(connecte
 void Runner::attach_egress(Fd connected) { egress_.attach(std::move(connected)); }
 
 void Runner::say_hello() {
+    hello_anyway_.stop();
     if (!daemon_) return;
     ipc::RunnerHello hello;
     hello.root_key_id = keys_.root_key_id();

@@ -46,7 +46,7 @@ public:
     ~Runner();
 
     // berthd gets LiveRuns at once, its Hello as soon as it is known whether there is a
-    // launcher, and what live runs say when it has adopted them.
+    // launcher (within two seconds), and what live runs say when it has adopted them.
     void serve_daemon(Fd connected);
     void attach_launcher(Fd connected);
     void attach_egress(Fd connected);
@@ -115,6 +115,7 @@ private:
     bool held_back_ = false;
     std::unique_ptr<ipc::Channel> daemon_;
     std::vector<RunKey> offered_;  // to this berthd, in LiveRuns; until it has answered
+    Timer hello_anyway_;           // a launcher that cannot start never says its own
     Timer tell_pool_;
     Timer save_anchors_;
     std::function<void()> leaving_;
