@@ -6,6 +6,7 @@
 #include "model/json.h"
 #include "model/limits.h"
 #include "store/connectors.h"
+#include "store/shares.h"
 #include "store/sql.h"
 
 namespace berth {
@@ -165,6 +166,10 @@ Result<Integration> update_integration(Db& db, const By& by, const Integration& 
         return fail_at(FailureKind::unprocessable, "default_release_id",
                        "integration '{}' has no release '{}'", changed.name,
                        changed.default_release_id->value);
+    const bool held_back =
+        db.one("select 1 from integrations where id = $1 and (paused = 1 or archived = 1)",
+               {changed.id})
+            .has_value();
     const auto rows = db.exec(
         "update integrations set name = $2, long_name = $3, type = $4, repository_url = $5,"
         " repository_path = $6, repository_tracking_branch = $7, default_release_id = $8,"
@@ -178,6 +183,7 @@ Result<Integration> update_integration(Db& db, const By& by, const Integration& 
          changed.memory_bytes, changed.archived, changed.paused, by.now});
     if (rows == 0)
         return fail(FailureKind::not_found, "there is no integration '{}'", changed.id.value);
+    if (held_back && !changed.archived && !changed.paused) forget_credit(db, changed.id);
     audit(db, by, "integration.update", fmt::format("integration {}", changed.id.value),
           changed.name);
     return get_integration(db, changed.id);

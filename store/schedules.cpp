@@ -80,6 +80,10 @@ Result<void> put_policy(Db& db, const By& by, IntegrationId id, const Integratio
     if (!db.one("select 1 from integrations where id = $1", {id}))
         return fail(FailureKind::not_found, "there is no integration '{}'", id.value);
     const ScheduleSettings& s = policy.schedule;
+    const IntegrationPolicy before = get_policy(db, id);
+    if (before.most_running != policy.most_running ||
+        before.starts_per_minute != policy.starts_per_minute)
+        forget_credit(db, id);
     db.exec("delete from integration_policies where integration_id = $1", {id});
     db.exec(
         "insert into integration_policies (integration_id, text, zone, gap, overlap,"

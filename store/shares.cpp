@@ -40,6 +40,16 @@ void serve(Db& db, TenantId tenant, VirtualTime turn) {
     set_share(db, tenant, turn);
 }
 
+// Where a tenant joins: at the virtual time of the host, but not behind what waits in its
+// own integration. That lags behind the host's while a cap holds it back, and whoever
+// joined at the host's time would wait until all the others had made up for it.
+VirtualTime first_turn(Db& db, TenantId tenant, IntegrationId integration) {
+    const auto row =
+        db.must("select min(virtual_time) from waiting where integration_id = $1", {integration});
+    const VirtualTime now = virtual_now(db);
+    return std::max(share_of(db, tenant), row.is_null(0) ? now : std::min(now, row.integer(0)));
+}
+
 // Of the integration and (0) of the host.
 void add_load(Db& db, IntegrationId integration) {
     db.exec(
@@ -70,11 +80,9 @@ Starts read_starts(const std::vector<Row>& newest_first, Time now) {
 void add_waiting(Db& db, TenantId tenant, IntegrationId integration, std::int64_t seq) {
     db.exec(
         "insert into waiting (tenant_id, triggers, oldest_seq, integration_id, virtual_time)"
-        " values ($1, 1, $2, $3, coalesce((select max(at) from"
-        "  (select value as at from counters where name = $4"
-        "   union all select virtual_time from shares where tenant_id = $1) as known), 0))"
+        " values ($1, 1, $2, $3, $4)"
         " on conflict (tenant_id) do update set triggers = waiting.triggers + 1",
-        {tenant, seq, integration, kClock});
+        {tenant, seq, integration, first_turn(db, tenant, integration)});
     add_load(db, integration);
 }
 
@@ -164,6 +172,11 @@ void park(Db& db, TenantId tenant) {
 void unpark(Db& db, TenantId tenant) {
     db.exec("update waiting set virtual_time = $2 where tenant_id = $1 and virtual_time = $3",
             {tenant, std::max(virtual_now(db), share_of(db, tenant)), kParked});
+}
+
+void forget_credit(Db& db, IntegrationId integration) {
+    db.exec("update waiting set virtual_time = $2 where integration_id = $1 and virtual_time < $2",
+            {integration, virtual_now(db)});
 }
 
 Starts starts_of(Db& db, TenantId tenant, Time now, std::int64_t most) {

@@ -1,7 +1,8 @@
 // Whose turn it is among tenants that wait: start-time fair queuing by the time
 // their runs took. A tenant that begins to wait starts at the virtual time of the
-// one served last, or where it has had its share to; each run moves it on by its
-// length. So whoever has much waiting costs the others one turn at most.
+// one served last, or beside the first of its integration where that is held back by a
+// cap, or where it has had its share to; each run moves it on by its length. So whoever
+// has much waiting costs the others one turn at most.
 #pragma once
 
 #include <chrono>
@@ -50,6 +51,9 @@ void postpone(Db& db, TenantId tenant, IntegrationId integration);
 // It cannot run at all (archived) until it is unparked: it is not among the turns.
 void park(Db& db, TenantId tenant);
 void unpark(Db& db, TenantId tenant);
+// The integration may begin runs again (its pause ended, a cap was changed): turns that
+// its tenants could not take meanwhile are not saved up.
+void forget_credit(Db& db, IntegrationId integration);
 
 // Of the newest `most` runs, those begun in the minute before `now`, and when the
 // oldest of these began. What began later than now, began under a wrong clock.

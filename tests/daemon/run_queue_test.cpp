@@ -195,6 +195,70 @@ TEST_CASE("turns are charged by the time runs took, not by their number", "[daem
     CHECK(runs[fast.id] <= 102);
 }
 
+// Turns of one integration while another one uses the host.
+struct TwoIntegrations : World {
+    Tenant eager = write([](Db& db) -> Result<Tenant> { return add_world(db); });
+    IntegrationId other = write([](Db& db) -> Result<Integration> {
+                              auto made = add_integration(db, "other");
+                              add_release(db, made.id, "hash");
+                              return made;
+                          }).id;
+    Tenant busy = write([this](Db& db) -> Result<Tenant> { return add_tenant(db, other, "busy"); });
+
+    // The next run, which is this tenant's; it goes on wanting one.
+    Run next_of(const Tenant& tenant) {
+        accept(tenant.id);
+        Run run = begin(1).at(0);
+        REQUIRE(run.tenant_id == tenant.id);
+        accept(tenant.id);
+        return run;
+    }
+    // The host's virtual time goes on for so many runs of a minute.
+    void others_run(int many) {
+        for (int i = 0; i < many; ++i)
+            finish(next_of(busy), 1min);
+    }
+    // `eager` always wants a run and one newcomer comes: the runs before it.
+    int runs_before(const Tenant& newcomer) {
+        accept(newcomer.id);
+        for (int before = 0; before < 20; ++before) {
+            const Run run = begin(1).at(0);
+            if (run.tenant_id == newcomer.id) return before;
+            if (run.tenant_id == eager.id) accept(eager.id);
+            finish(run, 1min);
+        }
+        return 20;
+    }
+};
+
+TEST_CASE("what a paused integration could not run is not made up for at others' cost",
+          "[daemon]") {
+    TwoIntegrations w;
+    const Tenant newcomer = w.tenants(w.eager.integration_id, 1).front();
+    w.accept(w.eager.id);
+    const auto pause = [&](bool paused) {
+        w.write([id = w.eager.integration_id, paused](Db& db) {
+            auto integration = must(get_integration(db, id));
+            integration.paused = paused;
+            return update_integration(db, kBy, integration);
+        });
+    };
+    pause(true);
+    w.others_run(10);
+    pause(false);
+    CHECK(w.runs_before(newcomer) <= 3);
+}
+
+TEST_CASE("who joins an integration that a cap holds back is not last for ever", "[daemon]") {
+    TwoIntegrations w;
+    const Tenant newcomer = w.tenants(w.eager.integration_id, 1).front();
+    w.cap(w.eager.integration_id, [](IntegrationPolicy& policy) { policy.most_running = 1; });
+    const Run running = w.next_of(w.eager);
+    w.others_run(10);
+    w.finish(running, 1s);
+    CHECK(w.runs_before(newcomer) <= 3);
+}
+
 TEST_CASE("a clock that jumps a year during a run does not cost the tenant a year", "[daemon]") {
     World w;
     const Tenant acme = w.write([](Db& db) -> Result<Tenant> { return add_world(db); });
