@@ -116,6 +116,7 @@ public:
         api_.add_check([this] {
             return check_public(public_server_ ? Served::yes : Served::no, config_.public_url);
         });
+        leases_.tell(flow_);
         store_->on_broken([this](const Failure& why) { store_broke(why); });
     }
 
@@ -288,7 +289,7 @@ private:
         schedules_.close();
         retention_.close();
         rotation_.close();
-        leases_.close();
+        if (!draining) leases_.close();  // else what still runs is ours until it ends
         tokens_.close();
         flow_.close();
         jobs_.close();

@@ -15,11 +15,16 @@ namespace {
 using namespace std::chrono_literals;
 constexpr auto kLivedWell = 2s;  // after so long an end is not part of a row of them
 constexpr auto kLongest = 5'000ms;
+constexpr int kFew = 10;
 
 }  // namespace
 
 std::chrono::milliseconds RestartPause::after(SteadyTime::duration lived) {
-    if (lived > kLivedWell) next_ = kFirst;
+    if (lived > kLivedWell) {
+        next_ = kFirst;
+        in_a_row_ = 0;
+    }
+    if (in_a_row_ < kFew) return ++in_a_row_, kFirst;
     return std::exchange(next_, std::min<std::chrono::milliseconds>(next_ * 2, kLongest));
 }
 

@@ -14,7 +14,8 @@
 
 namespace berth {
 
-// How long to wait before the next start of a program that has lived for so long.
+// How long to wait before the next start of a program that has lived for so long: a few
+// ends in a row may be somebody's kills, only a long row is a program that cannot live.
 // Thread: any one.
 class RestartPause {
 public:
@@ -25,6 +26,7 @@ private:
     // would find its cgroup busy).
     static constexpr std::chrono::milliseconds kFirst{50};
     std::chrono::milliseconds next_ = kFirst;
+    int in_a_row_ = 0;
 };
 
 // Thread: loop.

@@ -1,5 +1,7 @@
 #include "daemon/lease_keeper.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -16,6 +18,7 @@ LeaseKeeper::LeaseKeeper(Alarms& alarms, const Clock& clock, Store& store,
 
 void LeaseKeeper::open() {
     closed_ = false;
+    if (writer_) writer_->leased(clock_.steady(), {});
     alarm_->start(kLeaseRenewal);
 }
 
@@ -25,19 +28,26 @@ void LeaseKeeper::close() { closed_ = true; }
 // lapses meanwhile is still ours until somebody takes it.
 void LeaseKeeper::renew() {
     if (closed_) return;
+    struct Renewed {
+        int taken = 0;
+        std::vector<RunId> lost;
+    };
     store_.write(
-        [now = clock_.now()](Db& db) {
+        [now = clock_.now(), live = writer_ ? writer_->held_runs() : std::vector<RunId>{}](Db& db) {
             renew_leases(db);
-            return recover_lapsed_runs(db, now);
+            Renewed renewed{recover_lapsed_runs(db, now), {}};
+            std::ranges::copy_if(live, std::back_inserter(renewed.lost),
+                                 [&](RunId run) { return !may_write(db, run); });
+            return renewed;
         },
-        [this, alive = alive_](Result<int> taken) {
+        [this, asked = clock_.steady(), alive = alive_](Result<Renewed> renewed) {
             if (!*alive || closed_) return;
             alarm_->start(kLeaseRenewal);
-            if (!taken)
-                log_warning("cannot renew the leases of live runs, trying again",
-                            {{"reason", taken.error().message}});
-            else if (*taken > 0)
-                taken_over_();
+            if (!renewed)
+                return log_warning("cannot renew the leases of live runs, trying again",
+                                   {{"reason", renewed.error().message}});
+            if (writer_) writer_->leased(asked, renewed->lost);
+            if (renewed->taken > 0) taken_over_();
         });
 }
 

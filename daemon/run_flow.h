@@ -12,6 +12,7 @@
 #include "base/guarded.h"
 #include "base/loop/timer.h"
 #include "base/loop/worker.h"
+#include "daemon/lease_keeper.h"
 #include "daemon/log_hub.h"
 #include "daemon/recovery.h"
 #include "daemon/run_start.h"
@@ -26,7 +27,7 @@
 namespace berth {
 
 // Thread: loop.
-class RunFlow final : public Launcher {
+class RunFlow final : public Launcher, public LeaseKeeper::Writer {
 public:
     struct Parts {
         Loop& loop;
@@ -63,6 +64,11 @@ public:
 
     // Ends a run, wherever it is: conflict when it has ended already.
     void cancel(const By& by, RunId run, Done<RunView> done);
+
+    // The log of a run is written only while its lease is known to be ours; one that
+    // another host has taken over is killed here, and nothing more is written of it.
+    std::vector<RunId> held_runs() const override;
+    void leased(SteadyTime when, const std::vector<RunId>& lost) override;
 
     // The daemon is being stopped: nothing more is handed over, it waits again.
     void close();
@@ -121,7 +127,8 @@ private:
     std::size_t unstored_bytes_ = 0;  // of output that the log store has not confirmed
     bool throttled_ = false;
     bool closed_ = false;
-    Timer away_;  // while the runner is not there
+    SteadyTime leased_until_ = SteadyTime::max();  // until somebody keeps leases
+    Timer away_;                                   // while the runner is not there
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

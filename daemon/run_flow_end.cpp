@@ -1,10 +1,12 @@
 // The way back: what a run prints, and how it ended.
+#include <cstdint>
 #include <utility>
 
 #include "base/log.h"
 #include "daemon/run_end.h"
 #include "daemon/run_flow_live.h"
 #include "model/limits.h"
+#include "store/leases.h"
 #include "store/run_connections.h"
 
 namespace berth {
@@ -61,13 +63,15 @@ void RunFlow::flush(const LivePtr& live) {
     if (live->unsent.empty() || live->storing > 0) return;
     // What is left of the disk is for runs that end; the others wait, and so do their pipes.
     if (parts_.store.full() && live->stage != Stage::ended) return live->retry.start(kStoreRetry);
+    if (parts_.clock.steady() >= leased_until_) return live->retry.start(kStoreRetry);
     std::vector<LogChunk> batch = std::exchange(live->unsent, {});
     auto kept = std::make_shared<std::vector<LogChunk>>(batch);
     ++live->storing;
     parts_.logs.append(std::move(batch), [this, live, kept, alive = alive_](Result<void> stored) {
         if (!*alive) return;
         --live->storing;
-        if (!stored) {
+        const bool taken_over = !find(live->run.id.value, live->run.attempt);
+        if (!stored && !taken_over) {
             log_error("cannot store a run's output, trying again",
                       {{"run", live->run.id.str()}, {"reason", stored.error().message}});
             live->unsent.insert(live->unsent.begin(), kept->begin(), kept->end());
@@ -76,6 +80,7 @@ void RunFlow::flush(const LivePtr& live) {
         }
         for (const LogChunk& chunk : *kept)
             unstored_bytes_ -= chunk.bytes.size();
+        if (taken_over) return throttle();
         parts_.hub.stored(live->run.id, kept->back().seq);
         live->stored_seq = kept->back().seq - first_seq(live->run.attempt);
         confirm(live);
@@ -83,6 +88,31 @@ void RunFlow::flush(const LivePtr& live) {
         flush(live);
         store_end(live);
     });
+}
+
+std::vector<RunId> RunFlow::held_runs() const {
+    std::vector<RunId> runs;
+    for (const auto& [id, live] : live_)
+        runs.push_back(id);
+    return runs;
+}
+
+void RunFlow::leased(SteadyTime when, const std::vector<RunId>& lost) {
+    leased_until_ = when + kLeaseTime;
+    for (const RunId id : lost) {
+        const auto found = live_.find(id);
+        if (found == live_.end()) continue;
+        const LivePtr live = std::move(found->second);
+        live_.erase(found);
+        log_error("another host has taken over a run, which ends here", {{"run", id.str()}});
+        parts_.runner.cancel(id.value, live->run.attempt);
+        live->retry.stop();
+        for (const LogChunk& chunk : std::exchange(live->unsent, {}))
+            unstored_bytes_ -= chunk.bytes.size();
+        parts_.hub.stored(id, UINT64_MAX);  // nobody is to wait for the rest
+        throttle();
+        ended_(id);
+    }
 }
 
 void RunFlow::connection(ipc::Connection message) {

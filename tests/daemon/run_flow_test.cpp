@@ -1,0 +1,289 @@
+// A run on its way to a runner that the test plays by hand: what happens when something
+// else wants it just then, and whose words about it still count.
+#include "daemon/run_flow.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+
+#include "daemon/lease_keeper.h"
+#include "daemon/run_queue.h"
+#include "store/cancels.h"
+#include "store/leases.h"
+#include "store/triggers.h"
+#include "tests/store/support.h"
+#include "tests/support/run_loop.h"
+
+using namespace berth;
+using namespace berth::test;
+
+namespace {
+
+// berth-runner's end; it has its keys and its launcher, and does nothing by itself.
+class PlayedRunner {
+public:
+    PlayedRunner(Loop& loop, const std::filesystem::path& path) : loop_{loop} {
+        listener_ = Fd{
+            check(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "a socket")};
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+        check(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
+              "binding");
+        check(::listen(listener_.get(), 4), "listening");
+    }
+    void accept() {
+        Fd fd;
+        run_until(loop_, [&] {
+            fd = Fd{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+            return static_cast<bool>(fd);
+        });
+        channel_ = std::make_unique<ipc::Channel>(
+            loop_, std::move(fd),
+            ipc::Channel::Events{
+                [this](ipc::MessageType type, std::string_view payload) { heard(type, payload); },
+                [](const std::string&) {}});
+        channel_->send(ipc::LiveRuns{});
+        ipc::RunnerHello hello;
+        hello.root_key_id = "12345678";
+        hello.launcher_present = true;
+        channel_->send(hello);
+    }
+    template <typename Message>
+    void say(const Message& message) {
+        channel_->send(message);
+    }
+
+    std::vector<ipc::RunName> started, cancelled, settled;
+
+private:
+    void heard(ipc::MessageType type, std::string_view payload) {
+        if (type == ipc::MessageType::load_keys) {
+            ipc::KeysLoaded loaded;
+            loaded.ok = true;
+            channel_->send(loaded);
+        } else if (type == ipc::MessageType::start) {
+            const auto start = ipc::decode<ipc::Start>(payload).value();
+            started.push_back({start.run_id, start.attempt});
+        } else if (type == ipc::MessageType::cancel) {
+            const auto cancel = ipc::decode<ipc::Cancel>(payload).value();
+            cancelled.push_back({cancel.run_id, cancel.attempt});
+        } else if (type == ipc::MessageType::settled) {
+            settled.push_back(ipc::decode<ipc::Settled>(payload)->run);
+        }
+    }
+
+    Loop& loop_;
+    Fd listener_;
+    std::unique_ptr<ipc::Channel> channel_;
+};
+
+class SetClock final : public Clock {
+public:
+    Time now() const override { return kNow; }
+    SteadyTime steady() const override { return steady_; }
+    void pass(SteadyTime::duration time) { steady_ += time; }
+
+private:
+    SteadyTime steady_{kNow.time_since_epoch()};
+};
+
+// Goes off when the test says so.
+class HandAlarms final : public Alarms {
+public:
+    std::unique_ptr<Alarm> make(std::function<void()> on_alarm) override {
+        struct Hand final : Alarm {
+            void start(std::chrono::milliseconds) override {}
+        };
+        ring = std::move(on_alarm);
+        return std::make_unique<Hand>();
+    }
+    std::function<void()> ring;
+};
+
+struct House {
+    House() {
+        acme = must(write_now(*store, loop, [](Db& db) -> Result<Tenant> {
+            Tenant tenant = add_world(db);
+            must(accept_trigger(db, trigger_for(tenant.id)));
+            return tenant;
+        }));
+        runner.connect();
+        played.accept();
+        run_until(loop, [this] { return runner.ready(); });
+    }
+    // Asks for a pass, whose runs are launched when its answer comes.
+    void begin() {
+        queue.begin_runs(1, [this](Result<RunStore::Begun> begun) {
+            for (const Run& run : must(std::move(begun)).runs)
+                flow.launch(run);
+            ++passes;
+        });
+    }
+    void start() {
+        begin();
+        run_until(loop, [this] { return played.started.size() == 1; });
+    }
+    Run run() {
+        return must(read_now(*store, loop, [](Db& db) { return get_run(db, kRun); }));
+    }
+    ipc::Output output(std::uint64_t seq, std::string text) const {
+        ipc::Output made;
+        made.run_id = kRun.value;
+        made.seq = seq;
+        made.time_us = to_micros(kNow);
+        made.bytes = std::move(text);
+        return made;
+    }
+    ipc::Ended ended(ipc::EndKind kind) const {
+        ipc::Ended made;
+        made.run_id = kRun.value;
+        made.kind = kind;
+        made.tree_empty = true;
+        return made;
+    }
+    std::string log() {
+        Wait<std::vector<LogChunk>> wait{loop};
+        LogStore::Range range;
+        range.run = kRun;
+        range.from = range.to = kNow;
+        logs.read(range, wait.callback());
+        std::string text;
+        for (const LogChunk& chunk : must(wait.get()))
+            text += chunk.bytes;
+        return text;
+    }
+    void heard(std::uint64_t bytes) {
+        run_until(loop, [&] { return flow.counts().output_bytes >= bytes; });
+    }
+    void renew() {
+        alarms.ring();
+        must(write_now(*store, loop, [](Db&) -> Result<void> { return {}; }));  // comes behind it
+    }
+
+    static constexpr RunId kRun{1};
+    TempDir dir{"run-flow"};
+    Loop loop;
+    SetClock clock;
+    HandAlarms alarms;
+    std::unique_ptr<Store> store = must(make_store(dir.path(), loop));
+    LogStore logs{dir.path() / "logs", loop};
+    LogHub hub{logs};
+    PlayedRunner played{loop, dir.path() / "runner.sock"};
+    RunnerLink runner{loop,
+                      dir.path() / "runner.sock",
+                      {[this](const ipc::RunnerHello&) {
+                           runner.load_keys({}, [](const Result<ipc::KeysLoaded>&) {});
+                       },
+                       [this](const std::vector<ipc::RunName>& runs) { flow.live_runs(runs); },
+                       [this](const std::string&) { flow.runner_gone(); },
+                       [this](const ipc::Started& message) { flow.started(message); },
+                       [this](ipc::Output message) { flow.output(std::move(message)); },
+                       [this](ipc::Connection message) { flow.connection(std::move(message)); },
+                       [this](const ipc::Ended& message) { flow.ended(message); },
+                       [](const std::vector<std::uint64_t>&) {}, [](const ipc::JobEnded&) {}}};
+    RunFlow flow{{loop, clock, *store, logs, hub, runner, work, {"prod", {}}},
+                 [this](RunId) { ++ended_runs; }};
+    RunQueue queue{*store, clock, 0, flow.start_at_once()};
+    LeaseKeeper leases{alarms, clock, *store, [] {}};
+    Tenant acme;
+    int passes = 0, ended_runs = 0;
+    Worker work{"work"};
+};
+
+// As another host's store does when a lease has lapsed; it begins nothing.
+void take_away(House& house) {
+    must(write_now(*house.store, house.loop, [](Db& db) -> Result<void> {
+        REQUIRE(db.exec("update runs set owner = 'another' where id = 1", {}) == 1);
+        return {};
+    }));
+}
+
+}  // namespace
+
+TEST_CASE("a cancel that meets a run which is begun and started in that moment ends it",
+          "[daemon]") {
+    House house;
+    house.begin();  // on its way through the store
+    Wait<RunView> cancelled{house.loop};
+    house.flow.cancel(kBy, House::kRun, cancelled.callback());
+    CHECK(must(cancelled.get()).run.state == RunState::starting);
+    // It was promised: also to the next berthd, should this one end now.
+    CHECK(must(read_now(*house.store, house.loop, [](Db& db) -> Result<std::string> {
+              return cancel_requested(db, House::kRun).value();
+          })) == kBy.actor);
+    // Whether its start was said or not, it is not left to run.
+    run_until(house.loop,
+              [&] { return house.ended_runs == 1 || house.played.cancelled.size() == 1; });
+    if (house.ended_runs == 0) {
+        REQUIRE(house.played.started.size() == 1);
+        house.played.say(house.ended(ipc::EndKind::cancelled));
+        run_until(house.loop, [&] { return house.ended_runs == 1; });
+    }
+    CHECK(house.run().state == RunState::cancelled);
+}
+
+TEST_CASE("a stop while a pass is on its way through the store gives its run back", "[daemon]") {
+    House house;
+    house.begin();
+    house.flow.close();  // as SIGTERM does: nothing has been heard of the pass
+    run_until(house.loop, [&] { return house.ended_runs == 1; });
+    CHECK(house.passes == 1);
+    CHECK(house.played.started.empty());
+    CHECK(house.flow.live() == 0);
+    const Run run = house.run();
+    CHECK(run.state == RunState::queued);
+    CHECK(run.attempt == 2);
+}
+
+TEST_CASE("a stop after a start was said leaves the run to the runner", "[daemon]") {
+    House house;  // the control: what is given back above would be here, if close() asked nobody
+    house.start();
+    house.flow.close();
+    CHECK(house.flow.unsettled() == 0);
+    CHECK(house.flow.live() == 1);
+    CHECK(house.run().state == RunState::starting);
+}
+
+TEST_CASE("output of a run whose lease is not known to be ours waits", "[daemon]") {
+    House house;
+    house.leases.tell(house.flow);
+    house.leases.open();
+    house.start();
+    house.played.say(house.output(1, "in time "));
+    run_until(house.loop, [&] { return house.log() == "in time "; });
+
+    house.clock.pass(kLeaseTime);  // as after a disk, or a host, that stood still
+    house.played.say(house.output(2, "late"));
+    house.heard(12);
+    CHECK(house.log() == "in time ");
+
+    house.renew();
+    run_until(house.loop, [&] { return house.log() == "in time late"; });
+}
+
+TEST_CASE("nothing is written of a run that another host has taken over, and it is killed here",
+          "[daemon]") {
+    House house;
+    house.leases.tell(house.flow);
+    house.leases.open();
+    house.start();
+    house.played.say(house.output(1, "ours"));
+    run_until(house.loop, [&] { return house.log() == "ours"; });
+
+    house.clock.pass(kLeaseTime);
+    take_away(house);
+    house.played.say(house.output(2, "not ours any more"));
+    house.heard(21);
+    house.renew();
+    run_until(house.loop, [&] { return house.played.cancelled.size() == 1; });
+    CHECK(house.flow.live() == 0);
+    CHECK(house.ended_runs == 1);  // its place is free
+    // What it says of its end is settled, so that the runner forgets it, and is not written.
+    house.played.say(house.output(3, "nor this"));
+    house.played.say(house.ended(ipc::EndKind::cancelled));
+    run_until(house.loop, [&] { return house.played.settled.size() == 1; });
+    CHECK(house.log() == "ours");
+    CHECK(house.run().state == RunState::starting);  // the other host says how it goes on
+}
