@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The completions for bash, zsh and fish: each shell reads its file, and completes a subject's
-# command and an option by what the program itself says.
+# The completions for bash, zsh and fish: each shell reads its files, and completes a subject's
+# command and options, also of the daemons, by what the programs themselves say.
 #
 #   completions.sh FOLDER-OF-COMPLETIONS FOLDER-OF-PROGRAMS
 set -euo pipefail
@@ -26,30 +26,37 @@ wants() { # WHAT WANTED GOT...: among the words that were offered
     fi
 }
 
-# What comes after `berth WORD...`, of which the last is being written.
+# What comes after `PROGRAM WORD...`, of which the last is being written.
+file_of() { if [[ $1 == berth ]]; then echo "$completions/berth"; else echo "$completions/daemons"; fi; }
 in_bash() {
     # shellcheck disable=SC2016  # the other shell's own
-    bash -c '. "$0/berth.bash"; COMP_WORDS=(berth "$@") COMP_CWORD=$#; _berth; printf "%s\n" "${COMPREPLY[@]}"' \
-        "$completions" "$@"
+    bash -c '. "$0.bash"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        of=$(complete -p "$1"); of=${of#*-F }; "${of%% *}"; printf "%s\n" "${COMPREPLY[@]}"' \
+        "$(file_of "$1")" "$@"
 }
 in_zsh() { # without its completion system, which wants a terminal: what the function offers it
     # shellcheck disable=SC2016
-    zsh -fc 'words=(berth "$@") CURRENT=$((1 + $#)); set --
+    zsh -fc 'words=("$@") CURRENT=$#; set --
         _describe() { print -rl -- "${${(P)2}[@]%%:*}" }; _files() { print -r -- FILES }
-        source "$0/berth.zsh"' "$completions" "$@"
+        source "$0.zsh"' "$(file_of "$1")" "$@"
 }
 in_fish() {
     # shellcheck disable=SC2016
-    fish --no-config -c 'source $argv[1]/berth.fish; complete -C "$argv[2]"' "$completions" \
-        "berth $*" | cut -f1
+    fish --no-config -c 'source $argv[1].fish; complete -C "$argv[2]"' "$(file_of "$1")" "$*" | cut -f1
 }
 
-bash -n "$completions/berth.bash"
-zsh -n "$completions/berth.zsh"
-fish --no-execute "$completions/berth.fish"
+for file in berth daemons; do
+    bash -n "$completions/$file.bash"
+    zsh -n "$completions/$file.zsh"
+    fish --no-execute "$completions/$file.fish"
+done
 for shell in bash zsh fish; do
-    wants "$shell: a subject" tenant "$("in_$shell" te)"
-    wants "$shell: its command" sync "$("in_$shell" tenant sy)"
-    wants "$shell: an option" --state-dir "$("in_$shell" doctor --st)"
+    wants "$shell: a subject" tenant "$("in_$shell" berth te)"
+    wants "$shell: its command" sync "$("in_$shell" berth tenant sy)"
+    wants "$shell: an option" --state-dir "$("in_$shell" berth doctor --st)"
+    wants "$shell: a way to start berthd" --restore "$("in_$shell" berthd --re)"
+    wants "$shell: an option of berth-runner" --root-key-command "$("in_$shell" berth-runner --ro)"
+    wants "$shell: an option of berth-launcher" --require-cgroup "$("in_$shell" berth-launcher --strict --re)"
+    wants "$shell: an option of berth-egress" --runner-uid "$("in_$shell" berth-egress --ru)"
 done
 ((failures == 0))

@@ -4,13 +4,15 @@
 checks=0
 failures=0
 
-# check 'a sentence' COMMAND...: one line with its verdict; what it printed, when it failed.
+# check 'a sentence' COMMAND...: one line with its verdict, and its time when that is long; what
+# it printed, when it failed; which is in `said` afterwards.
 check() {
-    local sentence=$1 said
+    local sentence=$1 began=${EPOCHREALTIME/./} ms
     shift
     checks=$((checks + 1))
     if said=$("$@" 2>&1); then
-        printf '  ok    %s\n' "$sentence"
+        ms=$(((${EPOCHREALTIME/./} - began) / 1000))
+        printf '  ok    %s%s\n' "$sentence" "$( ((ms < 500)) || echo " ($ms ms)")"
     else
         failures=$((failures + 1))
         printf '  FAIL  %s\n' "$sentence"
@@ -50,6 +52,14 @@ berth() { guest berth "$@"; }
 property() { guest systemctl show --property="$2" --value "$1"; }
 main_pid() { property "$1.service" MainPID; }
 status_text() { property "$1.service" StatusText; }
+daemons=(berthd berth-runner berth-launcher berth-egress)
+# Some properties of many units in one call, each unit a line: 'UNIT VALUE VALUE', in the order in
+# which systemd names them.
+properties() { # NAMES UNIT...
+    guest systemctl show --property="Id,$1" "${@:2}" |
+        awk -v RS= -F '\n' '{ line = ""; for (i = 1; i <= NF; ++i) { value = $i; sub(/^[^=]*=/, "", value)
+            if ($i ~ /^Id=/) id = value; else line = line " " value }; print id line }'
+}
 # Of the journal since a mark that mark() made; further words are journalctl's. Not by a
 # cursor: with a filter journalctl drops the first entry after it.
 mark() { date +@%s.%6N; }

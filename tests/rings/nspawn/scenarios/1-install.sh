@@ -4,14 +4,17 @@ ring=/usr/local/lib/berth-ring
 
 check 'the package installs' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
 check 'it is ready by itself' eventually ready
-for unit in berth.target berth-drain.service berthd.socket berth-public.socket berth-runner.socket berth-launcher.socket \
-    berth-egress.socket berthd.service berth-runner.service berth-launcher.service berth-egress.service; do
-    check "$unit is active and enabled" equal \
-        "$(guest systemctl is-active $unit) $(guest systemctl is-enabled $unit)" 'active enabled'
+units=(berth.target berth-drain.service berth{d,-public,-runner,-launcher,-egress}.socket
+    berth{d,-runner,-launcher,-egress}.service)
+states=$(properties ActiveState,UnitFileState "${units[@]}")
+for unit in "${units[@]}"; do
+    check "$unit is active and enabled" contains "$states" "$unit active enabled"
 done
 check 'nothing has failed' equal "$(guest systemctl --failed --plain --no-legend)" ''
 
-folder() { guest stat -c '%U:%G %a' "$1"; }
+owners=$(guest stat -c '%n %U:%G %a' /var/lib/berth/{store,keys,keys/root.key} \
+    /run/berth/{control,public,runner,launcher,egress}.sock)
+folder() { sed -n "s,^$1 ,,p" <<<"$owners"; }
 check 'the store is berthd'"'"'s alone' equal "$(folder /var/lib/berth/store)" 'berth:berth 700'
 check 'the keys are berth-runner'"'"'s alone' equal "$(folder /var/lib/berth/keys)" 'berth-runner:berth-runner 700'
 check 'so is the root key' equal "$(folder /var/lib/berth/keys/root.key)" 'berth-runner:berth-runner 400'
@@ -21,24 +24,28 @@ check 'only berthd at that of the runner' equal "$(folder /run/berth/runner.sock
 check 'only the runner at that of the launcher' equal "$(folder /run/berth/launcher.sock)" 'berth-runner:berth-runner 600'
 check 'and of berth-egress' equal "$(folder /run/berth/egress.sock)" 'berth-runner:berth-runner 600'
 
-# 'uid capabilities no_new_privs seccomp' of a daemon.
+# 'uid capabilities no_new_privs seccomp' of a process.
 identity() {
     guest awk '/^Uid:/ { uid = $2 } /^CapBnd:/ { caps = $2 } /^NoNewPrivs:/ { nnp = $2 }
-        /^Seccomp:/ { seccomp = $2 } END { print uid, caps, nnp, seccomp }' "/proc/$(main_pid "$1")/status"
+        /^Seccomp:/ { seccomp = $2 } END { print uid, caps, nnp, seccomp }' "/proc/$1/status"
 }
+declare -A pids=()
+for unit in "${daemons[@]}"; do pids[$unit]=$(main_pid "$unit"); done
 for unit in berthd:berth berth-runner:berth-runner berth-egress:berth-egress; do
-    check "${unit%:*} has its own user, no capability and a filter" equal "$(identity "${unit%:*}")" \
-        "$(guest id -u "${unit#*:}") 0000000000000000 1 2"
+    check "${unit%:*} has its own user, no capability and a filter" equal \
+        "$(identity "${pids[${unit%:*}]}")" "$(guest id -u "${unit#*:}") 0000000000000000 1 2"
 done
 # KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_ADMIN SYS_CHROOT SYS_ADMIN
-check 'berth-launcher has eight capabilities and a filter' equal "$(identity berth-launcher)" '0 00000000002415e0 1 2'
-for unit in berthd berth-runner berth-launcher berth-egress; do
-    check "$unit has said that it is ready" contains "$(status_text $unit)" serving
+check 'berth-launcher has eight capabilities and a filter' equal "$(identity "${pids[berth-launcher]}")" \
+    '0 00000000002415e0 1 2'
+texts=$(properties StatusText "${daemons[@]/%/.service}")
+for unit in "${daemons[@]}"; do
+    check "$unit has said that it is ready" contains "$texts" "$unit.service serving"
 done
 check 'berth-launcher has moved itself to a leaf' contains \
-    "$(guest cat "/proc/$(main_pid berth-launcher)/cgroup")" berth-launcher.service/programs
+    "$(guest cat "/proc/${pids[berth-launcher]}/cgroup")" berth-launcher.service/programs
 check 'the environment of berth-launcher holds nothing of the host' equal \
-    "$(guest cat "/proc/$(main_pid berth-launcher)/environ" | tr -d '\0' | wc -c)" 0
+    "$(guest cat "/proc/${pids[berth-launcher]}/environ" | tr -d '\0' | wc -c)" 0
 
 check 'the doctor finds the key' contains "$(berth doctor)" key
 for name in hello lines; do
@@ -50,10 +57,10 @@ done
 check 'a run succeeds' run_once hello/acme
 check 'its log is there' contains "$(berth log hello/acme)" 'hello from 1000'
 check 'no daemon was started twice on the way' equal \
-    "$(for unit in berthd berth-runner berth-launcher berth-egress; do property $unit.service NRestarts; done | tr '\n' ' ')" \
-    '0 0 0 0 '
-for page in 'berth 1' 'berth.conf 5' 'berth.sockets 7' 'berthd 8' 'berth-runner 8' 'berth-launcher 8' 'berth-egress 8'; do
-    check "there is a manual page $page" guest test -s "/usr/share/man/man${page#* }/${page% *}.${page#* }.gz"
+    "$(properties NRestarts "${daemons[@]/%/.service}" | sed 's/.* //' | tr '\n' ' ')" '0 0 0 0 '
+pages=$(guest find /usr/share/man -name 'berth*.gz' -size +0 -printf '%f\n')
+for page in berth.1 berth.conf.5 berth.sockets.7 berthd.8 berth-runner.8 berth-launcher.8 berth-egress.8; do
+    check "there is a manual page $page" contains "$pages" $page.gz
 done
 # The manual page names what the program has.
 subjects_without_words() {

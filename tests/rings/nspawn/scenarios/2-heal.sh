@@ -1,16 +1,15 @@
 # The death of any one daemon heals without the others; whoever connects meanwhile waits.
 # shellcheck shell=bash
 
-started_anew() { [[ $(main_pid "$1") != 0 && $(main_pid "$1") != "$2" ]]; }
-declare -A pids=()
-for unit in berthd berth-runner berth-launcher berth-egress; do
-    for other in berthd berth-runner berth-launcher berth-egress; do pids[$other]=$(main_pid $other); done
-    guest systemctl kill --kill-whom=main --signal=KILL $unit.service
-    check "$unit is there again after its death" eventually started_anew $unit "${pids[$unit]}"
+started_anew() { local pid; pid=$(main_pid "$1") && [[ $pid != 0 && $pid != "$2" ]]; }
+pids_but() { properties MainPID "${daemons[@]/%/.service}" | grep -v "^$1.service "; }
+for unit in "${daemons[@]}"; do
+    pid=$(main_pid "$unit")
+    others=$(pids_but "$unit")
+    guest systemctl kill --kill-whom=main --signal=KILL "$unit.service"
+    check "$unit is there again after its death" eventually started_anew "$unit" "$pid"
     check 'a run succeeds then' run_once hello/acme
-    for other in berthd berth-runner berth-launcher berth-egress; do
-        [[ $other == "$unit" ]] || check "$other did not end with it" equal "$(main_pid $other)" "${pids[$other]}"
-    done
+    check 'none of the others ended with it' equal "$(pids_but "$unit")" "$others"
 done
 
 # Nobody is there: who asks starts it.

@@ -5,8 +5,9 @@ hold_runs
 berth tenant sync lines/acme >/dev/null 2>&1
 check 'a backup by the socket while a run prints' guest berth backup /root/by-socket.tar
 check 'it is for who asked for it alone' equal "$(guest stat -c '%U %a' /root/by-socket.tar)" 'root 600'
-check 'the key is not in that one' equal "$(guest tar -tf /root/by-socket.tar | grep -c key)" 0
-check 'the store is' contains "$(guest tar -tf /root/by-socket.tar)" store/berth.db
+held=$(guest tar -tf /root/by-socket.tar 2>/dev/null) # it does not know a word of the tar's headers
+check 'the key is not in that one' not contains "$held" key
+check 'the store is' contains "$held" store/berth.db
 keeps_nothing() { not guest sh -c 'ls -A /var/lib/berth/store | grep "^.backup"'; }
 check 'berthd keeps nothing of it' eventually keeps_nothing
 check 'it is not put back while Berth runs' not guest berth restore /root/by-socket.tar

@@ -11,8 +11,9 @@ ended() { [[ $(state_of lines/acme) == succeeded ]]; }
 hold_runs
 berth tenant sync lines/acme >/dev/null 2>&1
 check 'a run lives' eventually running
+before=$(properties MainPID "${daemons[@]/%/.service}")
 check 'the same package over itself' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
-check 'every daemon is new' not equal "$(main_pid berthd)" "${pids[berthd]:-0}"
+check 'every daemon is new' equal "$(properties MainPID "${daemons[@]/%/.service}" | grep -cxF "$before")" 0
 let_runs_go
 check 'the run goes on and succeeds' eventually ended
 check 'each of its lines is there once' whole
@@ -29,10 +30,13 @@ guest sh -c "echo 'stop_grace_seconds = 300' >>/etc/berth/berth.conf; systemctl 
 hold_runs
 berth tenant sync lines/acme >/dev/null 2>&1
 check 'a run lives again' eventually running
-# It ends while Berth waits for it; on a slow machine sooner, which is as good.
-(sleep 1; let_runs_go) &
-check 'all of Berth stops' guest systemctl stop berth.target 'berth*'
-wait $!
+guest systemctl stop berth.target 'berth*' &
+stop=$! stopped=0
+waits_for_it() { contains "$(status_text berthd)" 'stopping; waiting for 1 live runs to end'; }
+check 'berthd says what it waits for' eventually waits_for_it
+let_runs_go
+wait $stop || stopped=$?
+check 'all of Berth stops then' equal $stopped 0
 guest sed -i '/^stop_grace_seconds = 300$/d' /etc/berth/berth.conf
 check 'nothing of it is left' equal "$(guest sh -c 'ps -eo comm | grep -c "^berth"')" 0
 guest systemctl start berth.target

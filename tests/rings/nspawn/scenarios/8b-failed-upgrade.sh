@@ -12,18 +12,19 @@ remade() { # NAME COMMAND: the package with another version, changed in its fold
 }
 check 'one whose last step fails' remade failing "sed -i '2i exit 1' DEBIAN/postinst"
 check 'one whose berthd does not start' remade broken "cp /bin/false usr/sbin/berthd"
-guest systemctl stop berth.target 'berth*'
+stopped() { guest systemctl stop berth.target 'berth*'; }
+check 'Berth stops' stopped
 sum=$(store_sum)
 check 'the first does not install' not guest env DEBIAN_FRONTEND=noninteractive dpkg -i /root/failing.deb
 check 'the store is as it was, byte for byte' equal "$(store_sum)" "$sum"
-guest systemctl stop berth.target 'berth*'
-guest env DEBIAN_FRONTEND=noninteractive dpkg -i /root/broken.deb >/dev/null 2>&1 || true
-guest systemctl start berth.target
-check 'the second does not come up' not guest berth health
-guest systemctl stop berth.target 'berth*'
+check 'Berth is stopped again' stopped
+check 'the second installs' guest env DEBIAN_FRONTEND=noninteractive dpkg -i /root/broken.deb
+check 'it is started' guest systemctl start berth.target
+check 'and does not come up' not guest berth health
+check 'Berth stops once more' stopped
 check 'the store is as it was then, too' equal "$(store_sum)" "$sum"
 check 'the version from before installs over it' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
-guest systemctl start berth.target
+check 'is started' guest systemctl start berth.target
 check 'and is ready' eventually ready
 check 'all is there' run_once hello/acme
 check 'nothing of it was lost' guest berth audit verify

@@ -4,10 +4,10 @@
 guest mkdir -p /root/manual
 guest cp $ring/berth.deb /root/manual/berth_0_amd64.deb
 manual_block() { # FILE NUMBER: the n-th block of commands
-    awk -v wanted="$2" '/^```sh$/ { inside = ++number == wanted; next } /^```$/ { inside = 0 } inside' "$1"
+    awk -v wanted="$2" '/^ *```sh$/ { inside = ++number == wanted; next } /^ *```$/ { inside = 0 } inside' "$1"
 }
 for page in $(printf '%s\n' "$source"/docs/manual/[0-9]*.md | sort -V); do # 9 before 10
-    blocks=$(grep -c '^```sh$' "$page" || true)
+    blocks=$(grep -c '^ *```sh$' "$page" || true)
     for ((block = 1; block <= blocks; ++block)); do
         commands=$(manual_block "$page" "$block")
         check "$(basename "$page" .md): $(head -n 1 <<<"$commands" | cut -c1-60)" \
