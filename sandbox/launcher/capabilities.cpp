@@ -70,9 +70,10 @@ int keep_own_capabilities(const char*& missing) {
     return set_sets(mask);
 }
 
+int drop_bounding_set() { return drop_bounding_except(0); }
+
 int keep_only(std::uint64_t mask) {
     if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0) return errno;
-    if (const int err = drop_bounding_except(0); err != 0) return err;
     return set_sets(mask);
 }
 

@@ -10,8 +10,11 @@ namespace berth::launcher {
 // inheritable or ambient. `missing` names the first one that this process lacks.
 int keep_own_capabilities(const char*& missing);
 
+// Empties the bounding set. Before a fork it does so for both: one call a capability.
+int drop_bounding_set();
+
 // Keeps `mask` (bits of linux/capability.h) in permitted and effective; nothing is
-// inheritable, ambient or in the bounding set afterwards.
+// inheritable or ambient afterwards.
 int keep_only(std::uint64_t mask);
 
 // For good: uid 0 gives no capability, and changing uid neither takes nor gives one.

@@ -143,6 +143,9 @@ int become_root_inside(const Order&) {
     return errno_of(::setresuid(0, 0, 0));
 }
 
+// Once for pid 1 and for pid 2, which inherits it.
+int empty_bounding_set(const Order&) { return drop_bounding_set(); }
+
 constexpr InsideStep kBuildSteps[] = {
     {Step::cgroup, enter_cgroup},
     {Step::close_descriptors, close_descriptors},
@@ -158,6 +161,7 @@ constexpr InsideStep kBuildSteps[] = {
     {Step::id_maps, await_id_maps},
     {Step::identity, become_root_inside},
     {Step::parent_death, die_with_launcher},  // changing the uid has cleared it
+    {Step::capabilities, empty_bounding_set},
 };
 
 int hide_from_script(const Order&) { return errno_of(::prctl(PR_SET_DUMPABLE, 0)); }

@@ -13,6 +13,8 @@ namespace {
 
 using ipc::Step;
 
+constexpr unsigned kAtOncePerCore = 2;
+
 }  // namespace
 
 std::vector<ipc::Class> Server::parking() const {
@@ -36,11 +38,10 @@ Failed Server::begin(const ipc::BuildRequest& request) {
     return failed;
 }
 
-// In the order they were asked for. At least two at once, so that one that waits for
-// the kernel holds up nobody.
+// In the order they were asked for. More at once than there are cores: each waits a
+// third of its time for the kernel, which makes networks one at a time.
 bool Server::begin_waiting() {
-    const auto most = std::max(2U, cores_);
-    while (!waiting_.empty() && building_.size() - parking().size() < most) {
+    while (!waiting_.empty() && building_.size() - parking().size() < kAtOncePerCore * cores_) {
         const Failed failed = begin(waiting_.front());
         const bool full = failed.step == Step::slot && failed.err == EAGAIN;
         // A parked one gives way to a run; its slot is free once it has been reaped.
@@ -72,13 +73,13 @@ bool Server::let_go_of_complete(unsigned count) {
     return send_record(runner_, retire);
 }
 
-// One per core at a time, and just one beside what runs wait for: refilling must go on
-// under load too, or the pool would never help again. A part of the slots is for runs.
+// A core's share beside what runs wait for: refilling must go on under load too, or the
+// pool would never help again. A part of the slots is for runs.
 void Server::begin_parking() {
     for (;;) {
         const auto kinds = parking();
         const bool runs_wait = building_.size() > kinds.size();
-        if (kinds.size() >= (runs_wait ? 1 : cores_)) return;
+        if (kinds.size() >= (runs_wait ? kAtOncePerCore : kAtOncePerCore * cores_)) return;
         if (workshop_.slots.free_count() <= workshop_.slots.count() / 4) return;
         const auto wanted = pool_.missing(kinds, now_ms());
         if (!wanted) return;
