@@ -37,7 +37,14 @@ Sandbox to_sandbox(const ipc::Ready& reply, std::vector<Fd>& descriptors) {
 }  // namespace
 
 LauncherClient::LauncherClient(Loop& loop, const Clock& clock, Events events)
-    : loop_{loop}, events_{std::move(events)}, shelf_{clock}, tend_{loop, [this] { tend(); }} {}
+    : loop_{loop},
+      events_{std::move(events)},
+      shelf_{loop, clock,
+             [this] {
+                 tend_soon();
+                 pool_changed();
+             }},
+      tend_{loop, [this] { tend(); }} {}
 
 void LauncherClient::attach(Fd connected) {
     detach();

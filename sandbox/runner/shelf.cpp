@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -25,6 +26,11 @@ void Shelf::open(std::uint32_t pool_size) {
 }
 
 void Shelf::wish(const ipc::BuildRequest& request) {
+    deaths_ = 0;
+    add_wish(request);
+}
+
+void Shelf::add_wish(const ipc::BuildRequest& request) {
     wishes_.push_front(request);
     if (wishes_.size() > most_) wishes_.pop_back();
 }
@@ -48,8 +54,19 @@ std::optional<ipc::BuildRequest> Shelf::next_wish(
 }
 
 void Shelf::put(const ipc::BuildRequest& request, Sandbox sandbox) {
-    complete_.push_back({request, std::move(sandbox), clock_.steady()});
+    complete_.push_back({request, std::move(sandbox), clock_.steady(), {}});
+    // Its pid 1 has nothing to say before there is a plan: what comes is its end, or that
+    // of its pid 2.
+    const auto at = std::prev(complete_.end());
+    at->end.emplace(loop_, at->sandbox.status.get(), [this, at](int) { died(at); });
+    at->end->want(Poll::readable | Poll::hung_up);
     if (complete_.size() > most_) complete_.pop_front();
+}
+
+void Shelf::died(Place at) {
+    if (deaths_++ < most_) add_wish(at->request);
+    complete_.erase(at);
+    on_death_();
 }
 
 std::optional<Sandbox> Shelf::take(const ipc::BuildRequest& request) {
@@ -64,7 +81,8 @@ std::optional<Sandbox> Shelf::take(const ipc::BuildRequest& request) {
 
 std::size_t Shelf::let_go(std::size_t count) {
     count = std::min(count, complete_.size());
-    complete_.erase(complete_.begin(), complete_.begin() + static_cast<std::ptrdiff_t>(count));
+    complete_.erase(complete_.begin(),
+                    std::next(complete_.begin(), static_cast<std::ptrdiff_t>(count)));
     return count;
 }
 

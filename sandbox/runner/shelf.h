@@ -5,16 +5,22 @@
 //
 // A run is a wish for another one like it. There are few, so a new one takes the place of
 // the oldest only when that has waited for long: requests that go round and never meet
-// their sandbox must not have one built and thrown away at each start.
+// their sandbox must not have one built and thrown away at each start. One that dies while
+// it stands here is wished for again, but not for ever: between two runs as often as there
+// is room, so that a host that kills them all is not kept busy with it.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <list>
 #include <optional>
+#include <utility>
 
 #include "base/clock.h"
+#include "base/loop/loop.h"
+#include "base/loop/poll.h"
 #include "sandbox/ipc/launcher_protocol.h"
 #include "sandbox/runner/sandbox.h"
 
@@ -26,7 +32,9 @@ public:
     static constexpr std::chrono::minutes kMostAge{10};
     static constexpr std::chrono::minutes kSafeAge{1};  // makes room for others only after it
 
-    explicit Shelf(const Clock& clock) : clock_{clock} {}
+    // `on_death`: one has died, and is not here any more.
+    Shelf(Loop& loop, const Clock& clock, std::function<void()> on_death)
+        : loop_{loop}, clock_{clock}, on_death_{std::move(on_death)} {}
 
     // For a launcher that parks so many of each class: half as many. Lets all go.
     void open(std::uint32_t pool_size);
@@ -40,7 +48,7 @@ public:
         std::size_t coming, const std::function<bool(const ipc::Class&)>& can_be_made);
 
     void put(const ipc::BuildRequest& request, Sandbox sandbox);
-    // The youngest for this request, which is the least likely to have died.
+    // The youngest for this request. Its end may be on its way all the same.
     std::optional<Sandbox> take(const ipc::BuildRequest& request);
     // The oldest ones; how many it were.
     std::size_t let_go(std::size_t count);
@@ -53,13 +61,20 @@ private:
         ipc::BuildRequest request;
         Sandbox sandbox;
         SteadyTime since;
+        std::optional<Poll> end;  // after the sandbox, whose status socket it watches
     };
+    using Place = std::list<Complete>::iterator;
+    void add_wish(const ipc::BuildRequest& request);
     bool has_room(std::size_t coming) const;
+    void died(Place at);
 
+    Loop& loop_;
     const Clock& clock_;
+    std::function<void()> on_death_;
     std::size_t most_ = 0;
+    std::size_t deaths_ = 0;                // since a run's wish
     std::deque<ipc::BuildRequest> wishes_;  // newest first
-    std::deque<Complete> complete_;         // oldest first
+    std::list<Complete> complete_;          // oldest first
 };
 
 }  // namespace berth::runner

@@ -1,5 +1,8 @@
 // Sandboxes that are complete before their run asks for them: hand-played in every order
 // of wish, answer and death, and with the real programs.
+#include <fmt/format.h>
+
+#include <filesystem>
 #include <fstream>
 
 #include "tests/runner/hand_played.h"
@@ -39,6 +42,14 @@ struct Completed : Stage {
     PlayedSandbox spare = park(5, 72);
 };
 
+// The pid that a process of a sandbox has in it.
+int number_inside(pid_t pid) {
+    std::ifstream status{fmt::format("/proc/{}/status", pid)};
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("NSpid:")) return std::stoi(line.substr(line.rfind('\t')));
+    return 0;
+}
+
 }  // namespace
 
 TEST_CASE("a run that finds its sandbox complete asks the launcher for nothing", "[runner]") {
@@ -69,17 +80,12 @@ TEST_CASE("a run with another request does not get it", "[runner]") {
     CHECK(stage.ended(2).kind == EndKind::exited);
 }
 
-TEST_CASE("a complete sandbox that has died costs the run nothing but time", "[runner]") {
+TEST_CASE("a complete sandbox that dies with the plan unread costs the run nothing but time",
+          "[runner]") {
     Completed stage;
-    SECTION("before the plan was sent") {
-        stage.complete.die();
-        stage.berthd->send(stage.start(2));
-    }
-    SECTION("with the plan unread") {
-        stage.berthd->send(stage.start(2));
-        stage.await_plan(stage.complete);  // and leaves it unread
-        stage.complete.die();
-    }
+    stage.berthd->send(stage.start(2));
+    stage.await_plan(stage.complete);  // and leaves it unread
+    stage.complete.die();
     auto sandbox = stage.reply_built(stage.next_request());
     stage.take_plan(sandbox);
     sandbox.plan.reset();
@@ -88,6 +94,24 @@ TEST_CASE("a complete sandbox that has died costs the run nothing but time", "[r
     stage.end(sandbox, 0);
     CHECK(stage.ended(2).kind == EndKind::exited);
     CHECK(stage.heard.started.size() == 1);
+}
+
+TEST_CASE("a complete sandbox that dies is replaced before a run asks for it", "[runner]") {
+    Completed stage;
+    stage.complete.die();
+    run_until(stage.loop, [&] { return stage.pool().complete == 0; });
+    CHECK(stage.pool().parked == 1);  // the last one is for runs of any request
+    auto another = stage.park(6, 73);
+    CHECK(stage.next_take().serial == 72);
+    stage.answer_take(ipc::Step::none, 0);
+    run_until(stage.loop, [&] { return stage.pool().complete == 1; });
+    stage.berthd->send(stage.start(2));
+    stage.take_plan(stage.spare);
+    stage.spare.plan.reset();
+    run_until(stage.loop, [&] { return !stage.heard.started.empty(); });
+    CHECK(stage.heard.started[0].warm);
+    stage.end(stage.spare, 0);
+    CHECK(stage.ended(2).kind == EndKind::exited);
 }
 
 TEST_CASE("a sandbox that took its plan is never repeated, however soon it ends", "[runner]") {
@@ -186,6 +210,37 @@ TEST_CASE(
     SECTION("with the launcher, when the runner sees it") { berth.launcher->signal(SIGKILL); }
     SECTION("with the runner") { berth.runner->signal(SIGKILL); }
     berth.wait_for_no_sandbox_processes();
+}
+
+TEST_CASE("a complete sandbox that is killed has a successor, in which the next run begins",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    constexpr unsigned kPool = 2;
+    RealPrograms berth{{}, RealPrograms::HostNetwork::refused, kPool};
+    std::ofstream{berth.release() / "greeting"} << "hello\n";
+    CHECK(berth.run(berth.script(1, "exit 0")).kind == EndKind::exited);
+    // Two classes are parked; the runner tells of them now and then only.
+    const auto await_pool_built = [&](std::uint64_t at_least) {
+        run_until(berth.loop, [&] {
+            if (berth.heard.pools.empty()) return false;
+            const auto& pool = berth.heard.pools.back();
+            return pool.parked == 2 * kPool && pool.complete == 1 && pool.built >= at_least;
+        });
+        return berth.heard.pools.back().built;
+    };
+    const auto built = await_pool_built(0);
+    int victim = 0;
+    SECTION("its pid 1") { victim = 1; }
+    SECTION("its pid 2") { victim = 2; }
+    // Only a complete one shows the release.
+    for (const pid_t pid : berth.sandbox_pids())
+        if (number_inside(pid) == victim &&
+            std::filesystem::exists(fmt::format("/proc/{}/root/app/greeting", pid)))
+            REQUIRE(::kill(pid, SIGKILL) == 0);
+    (void)await_pool_built(built + 1);
+    CHECK(berth.run(berth.script(2, "cat greeting")).kind == EndKind::exited);
+    CHECK(berth.out(2) == "hello\n");
+    run_until(berth.loop, [&] { return berth.heard.pools.back().complete_hits == 1; });
 }
 
 TEST_CASE("a run in a complete sandbox outlives the launcher", "[sandbox]") {

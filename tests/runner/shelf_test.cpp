@@ -3,6 +3,11 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <map>
+
+#include "base/pipe.h"
+#include "sandbox/runner/record.h"
+#include "tests/support/run_loop.h"
 
 using namespace berth;
 using namespace berth::runner;
@@ -23,12 +28,6 @@ ipc::BuildRequest request(const char* release) {
     return request;
 }
 
-Sandbox sandbox(std::uint64_t serial) {
-    Sandbox sandbox;
-    sandbox.name.serial = serial;
-    return sandbox;
-}
-
 std::uint64_t serial_of(const std::optional<Sandbox>& taken) {
     return taken ? taken->name.serial : 0;
 }
@@ -41,15 +40,29 @@ bool any(const ipc::Class&) { return true; }
 
 struct Shelves {
     explicit Shelves(std::uint32_t pool_size) { shelf.open(pool_size); }
+    Sandbox sandbox(std::uint64_t serial) {
+        auto status = make_seqpacket_pair();
+        Sandbox sandbox;
+        sandbox.name.serial = serial;
+        sandbox.status = std::move(status.a);
+        pid_1[serial] = std::move(status.b);
+        return sandbox;
+    }
+    void await_deaths(int wanted) {
+        test::run_until(loop, [&] { return deaths == wanted; });
+    }
+    Loop loop;
     Time time;
-    Shelf shelf{time};
+    int deaths = 0;
+    std::map<std::uint64_t, Fd> pid_1;  // its end of the status socket
+    Shelf shelf{loop, time, [this] { ++deaths; }};
 };
 
 }  // namespace
 
 TEST_CASE("a complete sandbox serves an equal request, once, and no other", "[runner]") {
     Shelves with{8};
-    with.shelf.put(request("r1"), sandbox(7));
+    with.shelf.put(request("r1"), with.sandbox(7));
     auto other = request("r1");
     SECTION("another release") { other = request("r2"); }
     SECTION("another limit") { other.assignment.limits.processes = 5; }
@@ -94,9 +107,9 @@ TEST_CASE("wishes are granted once, the newest first, and only what can be made"
 
 TEST_CASE("a full shelf makes room for what is newer only after a minute", "[runner]") {
     Shelves with{4};
-    with.shelf.put(request("r1"), sandbox(1));
+    with.shelf.put(request("r1"), with.sandbox(1));
     with.time.at += 30s;
-    with.shelf.put(request("r2"), sandbox(2));
+    with.shelf.put(request("r2"), with.sandbox(2));
     with.time.at += 29s;
     with.shelf.wish(request("r3"));
     CHECK_FALSE(with.shelf.next_wish(0, any));
@@ -104,7 +117,7 @@ TEST_CASE("a full shelf makes room for what is newer only after a minute", "[run
     CHECK(release_of(with.shelf.next_wish(0, any)) == "r3");
     with.shelf.wish(request("r4"));
     CHECK_FALSE(with.shelf.next_wish(1, any));  // for one alone
-    with.shelf.put(request("r3"), sandbox(3));
+    with.shelf.put(request("r3"), with.sandbox(3));
     CHECK(with.shelf.size() == 2);
     CHECK_FALSE(with.shelf.take(request("r1")));
     CHECK(serial_of(with.shelf.take(request("r2"))) == 2);
@@ -114,9 +127,9 @@ TEST_CASE("a full shelf makes room for what is newer only after a minute", "[run
 TEST_CASE("a complete sandbox that nobody wants is let go after ten minutes", "[runner]") {
     Shelves with{4};
     CHECK_FALSE(with.shelf.next_change());
-    with.shelf.put(request("r1"), sandbox(1));
+    with.shelf.put(request("r1"), with.sandbox(1));
     with.time.at += 1min;
-    with.shelf.put(request("r1"), sandbox(2));
+    with.shelf.put(request("r1"), with.sandbox(2));
     CHECK(with.shelf.next_change() == 9min);
     with.time.at += 9min - 1us;
     with.shelf.let_go_of_old();
@@ -130,7 +143,7 @@ TEST_CASE("a complete sandbox that nobody wants is let go after ten minutes", "[
 TEST_CASE("runs take the youngest, and the oldest go first", "[runner]") {
     Shelves with{8};
     for (std::uint64_t serial = 1; serial <= 4; ++serial)
-        with.shelf.put(request("r1"), sandbox(serial));
+        with.shelf.put(request("r1"), with.sandbox(serial));
     CHECK(with.shelf.let_go(1) == 1);
     CHECK(serial_of(with.shelf.take(request("r1"))) == 4);
     CHECK(with.shelf.let_go(1) == 1);
@@ -140,9 +153,53 @@ TEST_CASE("runs take the youngest, and the oldest go first", "[runner]") {
 
 TEST_CASE("a launcher that comes anew finds the shelf empty, wishes included", "[runner]") {
     Shelves with{4};
-    with.shelf.put(request("r1"), sandbox(1));
+    with.shelf.put(request("r1"), with.sandbox(1));
     with.shelf.wish(request("r1"));
     with.shelf.open(4);
     CHECK(with.shelf.size() == 0);
     CHECK_FALSE(with.shelf.next_wish(0, any));
+}
+
+TEST_CASE("a complete sandbox that ends is not kept, and is wished for again", "[runner]") {
+    Shelves with{8};
+    with.shelf.put(request("r1"), with.sandbox(1));
+    with.shelf.put(request("r2"), with.sandbox(2));
+    SECTION("its pid 1 is gone") { with.pid_1.erase(1); }
+    SECTION("its pid 1 tells of the end of its pid 2") {
+        REQUIRE(send_record(with.pid_1[1].get(), ipc::EndReport{}) == 0);
+    }
+    with.await_deaths(1);
+    CHECK(with.shelf.size() == 1);
+    CHECK_FALSE(with.shelf.take(request("r1")));
+    CHECK(release_of(with.shelf.next_wish(0, any)) == "r1");
+    CHECK(serial_of(with.shelf.take(request("r2"))) == 2);
+}
+
+TEST_CASE("one that was taken, and then ends, is not the shelf's any more", "[runner]") {
+    Shelves with{8};
+    with.shelf.put(request("r1"), with.sandbox(1));
+    with.shelf.put(request("r2"), with.sandbox(2));
+    const auto taken = with.shelf.take(request("r1"));
+    with.pid_1.erase(1);
+    with.pid_1.erase(2);
+    with.await_deaths(1);
+    CHECK(release_of(with.shelf.next_wish(0, any)) == "r2");
+    CHECK_FALSE(with.shelf.next_wish(0, any));
+}
+
+TEST_CASE("what dies again and again is replaced until a run asks anew", "[runner]") {
+    Shelves with{4};
+    const auto replaced = [&](std::uint64_t serial) {
+        with.shelf.put(request("r1"), with.sandbox(serial));
+        with.pid_1.erase(serial);
+        with.await_deaths(static_cast<int>(serial));
+        return with.shelf.next_wish(0, any).has_value();
+    };
+    CHECK(replaced(1));
+    CHECK(replaced(2));
+    CHECK_FALSE(replaced(3));
+    CHECK_FALSE(replaced(4));
+    with.shelf.wish(request("r2"));
+    CHECK(release_of(with.shelf.next_wish(0, any)) == "r2");
+    CHECK(replaced(5));
 }
