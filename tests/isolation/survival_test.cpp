@@ -1,10 +1,10 @@
 // The supervisor survives everything: runs that end well, crash, hang, flood, fork,
-// die in setup or are cancelled, by the real runner and launcher, and afterwards
-// nothing is left of any of them. BERTH_RUNS sets their number (10,000 in full).
+// speak to the network, die in setup or are cancelled, in complete, parked and new
+// sandboxes, by the real runner, launcher and berth-egress; and afterwards nothing is left
+// of any of them. BERTH_RUNS sets their number (`./dev survive` does 10,000).
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -14,122 +14,25 @@
 #include <utility>
 
 #include "base/loop/timer.h"
+#include "tests/egress/host.h"
 #include "tests/isolation/own_networks.h"
-#include "tests/runner/real_programs.h"
+#include "tests/isolation/ways.h"
 #include "tests/support/needs_sandbox.h"
 #include "tests/support/run_loop.h"
 #include "tests/support/seed.h"
 
 using namespace berth;
-using ipc::EndKind;
 namespace fs = std::filesystem;
 
 namespace {
 
 constexpr std::size_t kInFlight = 6;
-
-// One way for a run to go, and how it must be reported.
-struct Way {
-    const char* name;
-    std::size_t weight;
-    ipc::Start (*start)(const RealPrograms& berth, std::int64_t run);
-    bool (*as_expected)(const ipc::Ended& ended);
-    bool cancelled = false;
-};
-
-bool exited(const ipc::Ended& ended, int code) {
-    return ended.kind == EndKind::exited && ended.number == code;
-}
-bool by_signal(const ipc::Ended& ended, int signo) {
-    return ended.kind == EndKind::signalled && ended.number == signo;
-}
-bool failed(const ipc::Ended& ended) { return ended.kind == EndKind::setup_failed; }
-
-const Way kWays[] = {
-    {"ends at once", 30,
-     [](const RealPrograms& berth, std::int64_t run) {
-         auto start = berth.script(run, "");
-         start.argv = {"/bin/true"};
-         return start;
-     },
-     [](const ipc::Ended& e) { return exited(e, 0); }},
-    {"fails", 15, [](const RealPrograms& b, std::int64_t run) { return b.script(run, "exit 3"); },
-     [](const ipc::Ended& e) { return exited(e, 3); }},
-    {"crashes", 15,
-     [](const RealPrograms& b, std::int64_t run) { return b.script(run, "kill -SEGV $$"); },
-     [](const ipc::Ended& e) { return by_signal(e, SIGSEGV); }},
-    {"kills itself", 8,
-     [](const RealPrograms& b, std::int64_t run) { return b.script(run, "kill -KILL $$"); },
-     [](const ipc::Ended& e) { return by_signal(e, SIGKILL); }},
-    {"floods its output", 8,
-     [](const RealPrograms& b, std::int64_t run) {
-         return b.script(run, "head -c 300000 /dev/zero; echo; echo '{}'");
-     },
-     [](const ipc::Ended& e) { return exited(e, 0); }},
-    {"leaves processes behind", 8,
-     [](const RealPrograms& b, std::int64_t run) {
-         return b.script(run, "for i in 1 2 3; do (trap '' TERM HUP; setsid sleep 1000) & done");
-     },
-     [](const ipc::Ended& e) { return exited(e, 0); }},
-    {"forks without end", 1,
-     [](const RealPrograms& b, std::int64_t run) {
-         return b.script(run, "while :; do sleep 1000 & done");
-     },
-     [](const ipc::Ended& e) { return e.kind == EndKind::exited && e.number != 0; }},
-    {"hangs", 1,
-     [](const RealPrograms& b, std::int64_t run) {
-         auto start = b.script(run, "exec sleep 1000");
-         start.wall_time_s = 1;
-         return start;
-     },
-     [](const ipc::Ended& e) { return e.kind == EndKind::timed_out; }},
-    {"stops itself", 1,
-     [](const RealPrograms& b, std::int64_t run) {
-         auto start = b.script(run, "kill -STOP $$");
-         start.wall_time_s = 1;
-         return start;
-     },
-     [](const ipc::Ended& e) { return e.kind == EndKind::timed_out; }},
-    {"is cancelled", 6,
-     [](const RealPrograms& b, std::int64_t run) { return b.script(run, "exec sleep 1000"); },
-     [](const ipc::Ended& e) { return e.kind == EndKind::cancelled; }, true},
-    {"has no program", 4,
-     [](const RealPrograms& b, std::int64_t run) {
-         auto start = b.script(run, "");
-         start.argv = {"/app/no-such-program"};
-         return start;
-     },
-     failed},
-    {"has no release", 4,
-     [](const RealPrograms& b, std::int64_t run) {
-         auto start = b.script(run, "");
-         start.release = "no-such-release";
-         return start;
-     },
-     failed},
-};
-
-const Way& any_way(std::mt19937_64& random) {
-    std::size_t all = 0;
-    for (const Way& way : kWays)
-        all += way.weight;
-    std::size_t at = test::below(random, all);
-    for (const Way& way : kWays) {
-        if (at < way.weight) return way;
-        at -= way.weight;
-    }
-    return kWays[0];
-}
+constexpr unsigned kPool = 2;  // of each class, of which there are two
 
 std::size_t lines_of(const std::string& path) {
     std::ifstream file{path};
     return static_cast<std::size_t>(
         std::count(std::istreambuf_iterator<char>{file}, std::istreambuf_iterator<char>{}, '\n'));
-}
-
-std::size_t entries_of(const std::string& folder) {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator{folder}, fs::directory_iterator{}));
 }
 
 // What the process itself holds, in memory or swapped out: pages of files come and go with
@@ -162,97 +65,149 @@ struct Counts {
     std::size_t networks = 0;  // that one of the programs or a sandbox is in, or has a socket of
     std::size_t launcher_descriptors = 0;
     std::size_t runner_descriptors = 0;
+    std::size_t egress_descriptors = 0;
 
     bool operator==(const Counts&) const = default;
     // No more than that.
     bool within(const Counts& other) const {
         return processes <= other.processes && mounts <= other.mounts && cgroups <= other.cgroups &&
                networks <= other.networks && launcher_descriptors <= other.launcher_descriptors &&
-               runner_descriptors <= other.runner_descriptors;
+               runner_descriptors <= other.runner_descriptors &&
+               egress_descriptors <= other.egress_descriptors;
     }
 };
 
-std::vector<pid_t> processes_of(const RealPrograms& berth) {
-    std::vector<pid_t> all = berth.sandbox_pids();
-    all.push_back(berth.launcher->pid());
-    all.push_back(berth.runner->pid());
-    return all;
-}
+// All that takes part.
+struct Berth {
+    Berth() {
+        egress.start(programs.loop, programs.runner_uid());
+        test::run_until(programs.loop,
+                        [this] { return programs.heard.hellos.back().egress_present; });
+    }
+    ~Berth() { egress.program.reset(); }  // before the loop
+    Berth(const Berth&) = delete;
+    Berth& operator=(const Berth&) = delete;
 
-Counts count(const RealPrograms& berth) {
-    const std::string launcher = "/proc/" + std::to_string(berth.launcher->pid());
-    const std::string runner = "/proc/" + std::to_string(berth.runner->pid());
-    return {berth.sandbox_processes().size(),
-            lines_of(launcher + "/mountinfo"),
-            cgroups_of(berth.heard.hellos.at(0).first_uid),
-            networks_of(processes_of(berth)).size(),
-            entries_of(launcher + "/fd"),
-            entries_of(runner + "/fd")};
+    egress_test::Egress egress;
+    RealPrograms programs{
+        {"--egress-socket", egress.path()}, RealPrograms::HostNetwork::refused, kPool};
+    // Of the runs so far.
+    std::size_t warm = 0;
+    std::size_t cold = 0;
+    std::size_t connections = 0;
+};
+
+Counts count(const Berth& berth) {
+    const RealPrograms& programs = berth.programs;
+    std::vector<pid_t> processes = programs.sandbox_pids();
+    for (const Child* child :
+         {programs.launcher.get(), programs.runner.get(), berth.egress.program.get()})
+        processes.push_back(child->pid());
+    // The runner's listeners are counted by their networks.
+    return {programs.sandbox_processes().size(),
+            lines_of("/proc/" + std::to_string(programs.launcher->pid()) + "/mountinfo"),
+            cgroups_of(programs.heard.hellos.at(0).first_uid),
+            networks_of(processes).size(),
+            descriptors_of(programs.launcher->pid()),
+            descriptors_of(programs.runner->pid()),
+            descriptors_of(berth.egress.program->pid())};
 }
 
 std::ostream& operator<<(std::ostream& out, const Counts& c) {
     return out << "processes " << c.processes << ", mounts " << c.mounts << ", cgroups "
                << c.cgroups << ", network namespaces " << c.networks << ", descriptors "
-               << c.launcher_descriptors << " + " << c.runner_descriptors;
+               << c.launcher_descriptors << " + " << c.runner_descriptors << " + "
+               << c.egress_descriptors;
 }
 
-// Runs them, so many at once, and checks each end.
-void run_many(RealPrograms& berth, std::mt19937_64& random, std::int64_t first, std::size_t runs) {
+// Runs them, a few at once and many by turns, and checks each end.
+void run_many(Berth& berth, std::mt19937_64& random, std::int64_t first, std::size_t runs) {
+    RealPrograms& programs = berth.programs;
+    Heard& heard = programs.heard;
     std::map<std::int64_t, const Way*> live;
     std::set<std::int64_t> cancelled;
     std::int64_t next = first;
     const auto end = first + static_cast<std::int64_t>(runs);
     while (next < end || !live.empty()) {
-        while (next < end && live.size() < kInFlight) {
+        // Two at once find sandboxes complete; many, none left at all.
+        const std::size_t at_once = next / 20 % 2 == 0 ? 2 : kInFlight;
+        while (next < end && live.size() < at_once) {
             const Way& way = any_way(random);
-            berth.berthd->send(way.start(berth, next));
+            programs.berthd->send(way.start(programs, next));
             live[next++] = &way;
         }
-        test::run_until(berth.loop, [&] {
-            for (const auto& started : berth.heard.started) {
+        test::run_until(programs.loop, [&] {
+            for (const auto& started : heard.started) {
+                ++(started.warm ? berth.warm : berth.cold);
                 const auto at = live.find(started.run_id);
                 if (at != live.end() && at->second->cancelled &&
                     cancelled.insert(started.run_id).second)
-                    berth.berthd->send(ipc::Cancel{started.run_id, 1});
+                    programs.berthd->send(ipc::Cancel{started.run_id, 1});
             }
-            berth.heard.started.clear();
-            return !berth.heard.ended.empty() || !berth.heard.closed.empty();
+            heard.started.clear();
+            return !heard.ended.empty() || !heard.closed.empty();
         });
-        REQUIRE(berth.heard.closed.empty());
-        for (const auto& [run, ended] : berth.heard.ended) {
+        REQUIRE(heard.closed.empty());
+        for (const auto& [run, ended] : heard.ended) {
             const Way& way = *live.at(run);
             if (!way.as_expected(ended))
                 FAIL("run " << run << ", which " << way.name << ": kind "
                             << static_cast<int>(ended.kind) << ", number " << ended.number
                             << ", text '" << ended.text << "'");
             live.erase(run);
+            programs.berthd->send(ipc::Settled{{run, 1}});  // else the runner keeps its end
         }
         // So that this test's own memory stays flat too.
-        berth.heard.ended.clear();
-        berth.heard.outputs.clear();
+        heard.ended.clear();
+        heard.outputs.clear();
+        berth.connections += heard.connections.size();
+        heard.connections.clear();
+        if (heard.pools.size() > 1) heard.pools.erase(heard.pools.begin(), heard.pools.end() - 1);
     }
 }
 
 // Looks again and again, while the loop turns, until `wanted` or a deadline.
-bool eventually(RealPrograms& berth, const std::function<bool()>& wanted) {
+bool eventually(Berth& berth, const std::function<bool()>& wanted) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{180};
     while (!wanted()) {
         if (std::chrono::steady_clock::now() > deadline) return false;
         bool turned = false;
-        Timer next{berth.loop, [&turned] { turned = true; }};
+        Timer next{berth.programs.loop, [&turned] { turned = true; }};
         next.start(std::chrono::milliseconds{20});
-        test::run_until(berth.loop, [&turned] { return turned; });
+        test::run_until(berth.programs.loop, [&turned] { return turned; });
     }
     return true;
+}
+
+// What there is when nothing runs: the programs' own, and what is parked or complete.
+Counts settled(Berth& berth, std::int64_t run) {
+    const auto& heard = berth.programs.heard;
+    (void)berth.programs.run(berth.programs.script(run, "exit 0"));  // one is completed like it
+    berth.programs.heard.ended.clear();
+    berth.programs.berthd->send(ipc::Settled{{run, 1}});
+    Counts counts;
+    REQUIRE(eventually(berth, [&] {
+        const Counts now = count(berth);
+        return std::exchange(counts, now) == now && !heard.pools.empty() &&
+               heard.pools.back().parked == 2 * kPool && heard.pools.back().complete == 1;
+    }));
+    return counts;
 }
 
 struct Memory {
     std::size_t launcher_kib;
     std::size_t runner_kib;
+    std::size_t egress_kib;
 };
 
-Memory memory(const RealPrograms& berth) {
-    return {resident_kib(berth.launcher->pid()), resident_kib(berth.runner->pid())};
+Memory memory(const Berth& berth) {
+    return {resident_kib(berth.programs.launcher->pid()),
+            resident_kib(berth.programs.runner->pid()), resident_kib(berth.egress.program->pid())};
+}
+
+std::ostream& operator<<(std::ostream& out, const Memory& m) {
+    return out << "memory " << m.launcher_kib << " + " << m.runner_kib << " + " << m.egress_kib
+               << " KiB";
 }
 
 }  // namespace
@@ -262,46 +217,54 @@ TEST_CASE("whatever runs do, nothing of them is left and memory stays flat", "[s
     const char* given = std::getenv("BERTH_RUNS");
     const std::size_t runs = given != nullptr ? std::stoul(given) : 300;
     auto random = test::seeded_random("survival");
-    RealPrograms berth{{}, RealPrograms::HostNetwork::refused, /*pool=*/4};
+    Berth berth;
     // Allocators and pools fill up first.
     const std::size_t warm_up = std::min<std::size_t>(runs / 3 + 20, 500);
     run_many(berth, random, 1, warm_up);
-    // Nothing runs: what is there now belongs to the programs, or is parked.
-    Counts before;
-    REQUIRE(eventually(berth, [&] {
-        const Counts now = count(berth);
-        return std::exchange(before, now) == now && now.processes > 0;
-    }));
+    const Counts before = settled(berth, 50'000);
     const Memory memory_before = memory(berth);
-    std::cout << "before " << runs << " runs: " << before << ", memory "
-              << memory_before.launcher_kib << " + " << memory_before.runner_kib << " KiB\n";
+    std::cout << "before " << runs << " runs: " << before << ", " << memory_before << std::endl;
 
     const auto begun = std::chrono::steady_clock::now();
-    run_many(berth, random, 100'000, runs);
+    constexpr std::size_t kStep = 1'000;
+    for (std::size_t done = 0; done < runs; done += kStep) {
+        const std::size_t step = std::min(kStep, runs - done);
+        run_many(berth, random, 100'000 + static_cast<std::int64_t>(done), step);
+        const Memory now = memory(berth);
+        std::cout << "after " << done + step << ": " << now << std::endl;
+        CHECK(now.launcher_kib < memory_before.launcher_kib + 1024);
+        CHECK(now.runner_kib < memory_before.runner_kib + 8192);  // sanitized, it keeps some
+        CHECK(now.egress_kib < memory_before.egress_kib + 8192);
+    }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
 
     // Slots are emptied shortly after the end of their run was reported.
-    Counts after;
+    Counts after = settled(berth, 60'000);
     (void)eventually(berth, [&] { return (after = count(berth)).within(before); });
-    const Memory memory_after = memory(berth);
-    std::cout << "after " << runs << " runs: " << after << ", memory " << memory_after.launcher_kib
-              << " + " << memory_after.runner_kib << " KiB, "
-              << static_cast<double>(runs) / took.count() << " runs/s\n";
+    const auto& pool = berth.programs.heard.pools.back();
+    std::cout << "after " << runs << " runs: " << after << "; " << berth.cold << " cold, "
+              << berth.warm << " warm, of those about " << pool.complete_hits << " complete; "
+              << berth.connections << " connections; " << static_cast<double>(runs) / took.count()
+              << " runs/s\n";
     CHECK(after.processes <= before.processes);
     CHECK(after.mounts <= before.mounts);
     CHECK(after.cgroups <= before.cgroups);
-    // The programs' own, and one for each parked sandbox with its two processes.
+    // The programs' own, and one for each sandbox that waits, with its two processes.
     CHECK(before.networks == 1 + before.processes / 2);
     CHECK(after.networks <= before.networks);
     CHECK(after.launcher_descriptors <= before.launcher_descriptors);
     CHECK(after.runner_descriptors <= before.runner_descriptors);
-    CHECK(memory_after.launcher_kib < memory_before.launcher_kib + 1024);
-    CHECK(memory_after.runner_kib < memory_before.runner_kib + 8192);  // sanitized, it keeps some
+    CHECK(after.egress_descriptors <= before.egress_descriptors);
+    // All three ways into a sandbox, and the network.
+    CHECK(berth.cold > 0);
+    CHECK(berth.warm > 0);
+    CHECK(pool.complete_hits > 0);
+    CHECK(berth.connections > 0);
 
     // Nor is anything left of the programs when they end.
-    const std::uint32_t first_uid = berth.heard.hellos.at(0).first_uid;
+    const std::uint32_t first_uid = berth.programs.heard.hellos.at(0).first_uid;
     INFO("the first uid is " << first_uid);
-    berth.berthd.reset();
-    CHECK(eventually(berth, [&] { return berth.sandbox_processes().empty(); }));
+    berth.programs.berthd.reset();
+    CHECK(eventually(berth, [&] { return berth.programs.sandbox_processes().empty(); }));
     CHECK(eventually(berth, [&] { return cgroups_of(first_uid) == 0; }));
 }

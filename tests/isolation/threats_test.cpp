@@ -101,6 +101,30 @@ TEST_CASE("with every capability and without a filter the walls still stand", "[
     CHECK(first_line("/proc/sys/kernel/core_pattern") == before);
 }
 
+TEST_CASE("no cgroup's release agent can be set, not even with every capability", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    Sandbox sandbox = launcher.build();
+    REQUIRE(sandbox.reply.step == ipc::Step::none);
+    REQUIRE_FALSE(sandbox.start(probe({"wait"})));
+    REQUIRE(sandbox.read_output(6) == "ready\n");
+    const auto pids = processes_of(sandbox.reply.uid);
+    REQUIRE(pids.size() == 1);
+    // Mounts what there is of cgroups, and looks for the files that govern them.
+    const std::string act =
+        "mount -t cgroup2 none /tmp 2>/dev/null && ls /tmp/cgroup.procs;"
+        "mount -t cgroup -o memory none /tmp 2>/dev/null && ls /tmp/release_agent;";
+    const std::string search =
+        "find / -xdev '(' -name release_agent -o -name cgroup.procs ')' 2>/dev/null; echo end";
+    CHECK(isolation::run_inside_as_root(pids[0], {"/bin/sh", "-c", act + search}) == "end\n");
+    // The control: in a mount namespace of its own root may, and finds them.
+    CHECK_THAT(isolation::Outside({"/usr/bin/unshare", "--mount", "--propagation", "private",
+                                   "/bin/sh", "-c", act},
+                                  {"PATH=/usr/bin:/bin"})
+                   .read_all(),
+               Contains("/tmp/cgroup.procs"));
+}
+
 TEST_CASE("no folder leads out of the sandbox", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;

@@ -51,7 +51,8 @@ public:
 private:
     bool is_sandboxed(pid_t pid) const;
 
-    static constexpr uid_t kSlots = 8;
+    // Of the 16 pairs of users that a fixture has; one is the runner's.
+    static constexpr uid_t kSlots = 15;
     uid_t first_uid_;
     ipc::WrappedKey data_key_;
 };

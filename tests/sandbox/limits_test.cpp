@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "tests/isolation/outside.h"
 #include "tests/sandbox/sandbox.h"
 
 using namespace berth;
@@ -67,6 +68,43 @@ TEST_CASE("shared memory and queues of System V have limits too", "[sandbox]") {
     std::ifstream host{"/proc/sys/kernel/msgmni"};
     int queues = 0;
     CHECK((host >> queues && queues != 64));
+}
+
+TEST_CASE("memory that is locked, timers and POSIX queues have limits too", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    const auto outside = [&](const char* act) {
+        return isolation::Outside{{launcher.release_path("probe/probe"), act}, {}}.read_all();
+    };
+    CHECK(launcher.said({"lock-memory"}) == "65536 ENOMEM\n");
+    CHECK(launcher.said({"timers"}) == "1024 EAGAIN\n");
+    CHECK(launcher.said({"message-queues"}) == "0 EMFILE\n");
+    // The control: root outside has more of each.
+    CHECK(outside("lock-memory") == "67108864 ok\n");
+    CHECK(std::stoi(outside("timers")) > 1024);
+    CHECK(std::stoi(outside("message-queues")) > 0);
+}
+
+TEST_CASE("where a limit is twice as far the same act gets twice as far", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    const auto said = [&](std::vector<std::string> act, void (*change)(ipc::SandboxLimits&)) {
+        ipc::BuildRequest request = launcher.request();
+        change(request.assignment.limits);
+        return launcher.run_with(request, probe(std::move(act))).out;
+    };
+    CHECK(said({"fork"}, [](auto& limits) { limits.processes = 40; }) == "39 EAGAIN\n");
+    CHECK(said({"open-files"}, [](auto& limits) { limits.open_files = 64; }) == "61 EMFILE\n");
+    CHECK(said({"fill", "/tmp/x"}, [](auto& limits) { limits.scratch_bytes = 8 << 20; }) ==
+          "ENOSPC 8388608\n");
+    const auto files = [&](void (*change)(ipc::SandboxLimits&)) {
+        return std::stoi(said({"make-files", "/work"}, change));
+    };
+    CHECK(files([](auto& limits) { limits.scratch_inodes = 200; }) -
+              files([](auto& limits) { limits.scratch_inodes = 100; }) ==
+          100);
+    CHECK(said({"allocate", "80"}, [](auto& limits) { limits.memory_bytes = 128 << 20; }) ==
+          "ok\n");
 }
 
 TEST_CASE("one sandbox at its limits does not touch another", "[sandbox]") {

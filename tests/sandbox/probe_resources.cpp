@@ -1,12 +1,17 @@
 // Taking more and more of something, until it is refused.
+#include <fcntl.h>
+#include <mqueue.h>
 #include <signal.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string>
 
 #include "tests/sandbox/probe.h"
 
@@ -76,6 +81,41 @@ void act_ipc_objects() {
     std::printf("%d %d %s\n", sets, queues, ::strerrorname_np(errno));
 }
 
+// Pages that stay in memory, one after the other.
+void act_lock_memory() {
+    constexpr std::size_t kPage = 4096;
+    constexpr std::size_t kMost = 64 << 20;
+    std::size_t locked = 0;
+    while (locked < kMost) {
+        void* page =
+            ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page == MAP_FAILED || ::mlock(page, kPage) < 0) break;
+        locked += kPage;
+    }
+    std::printf("%zu %s\n", locked, locked == kMost ? "ok" : ::strerrorname_np(errno));
+}
+
+void act_timers() {
+    constexpr int kMost = 100'000;
+    int count = 0;
+    for (timer_t timer; count < kMost && ::timer_create(CLOCK_MONOTONIC, nullptr, &timer) == 0;)
+        ++count;
+    std::printf("%d %s\n", count, count == kMost ? "ok" : ::strerrorname_np(errno));
+}
+
+// POSIX queues of messages, which are the kernel's memory.
+void act_message_queues() {
+    constexpr int kMost = 64;
+    int count = 0;
+    for (; count < kMost; ++count) {
+        const std::string name = "/berth-probe-" + std::to_string(count);
+        const mqd_t queue = ::mq_open(name.c_str(), O_CREAT | O_RDWR, 0600, nullptr);
+        if (queue < 0) break;
+        ::mq_unlink(name.c_str());
+    }
+    std::printf("%d %s\n", count, count == kMost ? "ok" : ::strerrorname_np(errno));
+}
+
 }  // namespace
 
 std::optional<int> take_resources(const Words& words) {
@@ -85,6 +125,9 @@ std::optional<int> take_resources(const Words& words) {
     if (act == "allocate") return act_allocate(std::stoul(words[1])), 0;
     if (act == "shared-memory") return act_shared_memory(), 0;
     if (act == "ipc-objects") return act_ipc_objects(), 0;
+    if (act == "lock-memory") return act_lock_memory(), 0;
+    if (act == "timers") return act_timers(), 0;
+    if (act == "message-queues") return act_message_queues(), 0;
     return {};
 }
 
