@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/journal.h"
@@ -175,6 +176,8 @@ extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 #endif
 
 int main(int argc, char** argv) {
+    if (argc == 2 && std::string_view{argv[1]} == "--help")
+        return std::fputs(berth::egress::kUsage, stdout) < 0 ? 1 : 0;
     berth::egress::Options options;
     if (!berth::egress::parse(argc, argv, options)) return 2;
     berth::log_to_journal("berth-egress", berth::LogLevel::info);

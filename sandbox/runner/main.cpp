@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/descriptor_store.h"
@@ -302,6 +303,8 @@ int run(const Options& options) {
 }  // namespace berth::runner
 
 int main(int argc, char** argv) {
+    if (argc == 2 && std::string_view{argv[1]} == "--help")
+        return std::fputs(berth::runner::kUsage, stdout) < 0 ? 1 : 0;
     const auto options = berth::runner::parse(argc, argv);
     if (!options) {
         std::fputs(berth::runner::kUsage, stderr);
