@@ -1,7 +1,10 @@
 #include "connectors/encoding.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace berth {
@@ -53,6 +56,19 @@ std::string decode_form(std::string_view text) {
         decoded += text[i] == '+' ? ' ' : text[i];
     }
     return decoded;
+}
+
+std::optional<Time> parse_http_date(std::string_view text) {
+    constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    if (text.size() != 29 || text.substr(3, 2) != ", " || text[7] != ' ' || text[11] != ' ' ||
+        text[16] != ' ' || !text.ends_with(" GMT"))
+        return {};
+    const auto month = std::ranges::find(kMonths, text.substr(8, 3));
+    if (month == kMonths.end()) return {};
+    return parse_rfc3339(fmt::format("{}-{:02}-{}T{}Z", text.substr(12, 4),
+                                     month - kMonths.begin() + 1, text.substr(5, 2),
+                                     text.substr(17, 8)));
 }
 
 }  // namespace berth

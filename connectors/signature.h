@@ -8,10 +8,16 @@
 
 namespace berth {
 
-enum class MacAlgorithm { hmac_sha256, hmac_sha1, hmac_sha512, token };  // token: the secret itself
+enum class MacAlgorithm {
+    hmac_sha256,
+    hmac_sha1,
+    hmac_sha512,
+    token,      // the secret itself
+    ecdsa_p256  // a signature over SHA-256, in DER; what is stored is the provider's public key
+};
 enum class MacEncoding { hex, base64 };
 enum class KeyEncoding { raw, base64, hex };  // of the shared secret, after its prefix
-enum class TimestampForm { seconds, milliseconds, rfc3339 };
+enum class TimestampForm { seconds, milliseconds, rfc3339, http_date };  // RFC 9110 5.6.7
 
 // Names of headers are in lower case. The reader (webhook_scheme.h) refuses a scheme that
 // would leave the body or the timestamp open to forgery.
@@ -43,6 +49,14 @@ struct WebhookScheme {
     std::string body_hash_parameter;
     // The delivery's id, for idempotency. With neither, a delivery with a timestamp is known
     // by what was signed; one without is never taken for another.
+    enum class Idempotency {
+        id,
+        // What was signed is the id, whatever the provider says: of those whose bodies never
+        // repeat, and whose id is not signed. Else whoever has seen a delivery could deliver
+        // it again under another id.
+        message
+    };
+    Idempotency idempotency = Idempotency::id;
     std::string id_header;
     std::string id_pointer;    // a JSON pointer into the body
     std::string event_header;  // what it is about; or

@@ -118,6 +118,7 @@ Result<std::vector<std::string>> claimed(const WebhookScheme& scheme, const Hook
 
 std::optional<Time> time_of(TimestampForm form, std::string_view text) {
     if (form == TimestampForm::rfc3339) return parse_rfc3339(text);
+    if (form == TimestampForm::http_date) return parse_http_date(text);
     const auto number = to_number<std::int64_t>(text);
     const std::int64_t unit = form == TimestampForm::seconds ? 1'000'000 : 1'000;
     constexpr std::int64_t kLatest = 100'000'000'000'000'000;  // microseconds: the year 5138
@@ -251,7 +252,11 @@ HookSubject read_subject(const WebhookScheme& scheme, const HookRequest& request
         subject.id = *id;
     else if (!scheme.id_pointer.empty())
         subject.id = at_pointer(body, scheme.id_pointer);
-    if (subject.id.empty() && is_dated(scheme)) subject.id = to_hex(sha256(proof.message));
+    subject.key = subject.id;
+    const bool by_message = scheme.idempotency == WebhookScheme::Idempotency::message;
+    if (by_message || (subject.id.empty() && is_dated(scheme)))
+        subject.key = to_hex(sha256(proof.message));
+    if (subject.id.empty()) subject.id = subject.key;
 
     if (const auto* event = only(request.headers, scheme.event_header); event != nullptr)
         subject.event = *event;

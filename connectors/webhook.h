@@ -49,7 +49,8 @@ Result<HookProof> read_proof(const WebhookScheme& scheme, const HookRequest& req
 
 // What a delivery with a right proof is.
 struct HookSubject {
-    std::string id;                    // the same for the same delivery; empty: nothing tells
+    std::string id;                    // the provider's, for people; empty: nothing tells
+    std::string key;                   // the same for the same delivery; empty: nothing tells
     std::string event;                 // `push`; empty: nothing tells
     std::optional<HookAnswer> answer;  // it is a question, and no delivery
 };

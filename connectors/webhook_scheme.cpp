@@ -18,13 +18,17 @@ using Words = std::vector<std::pair<std::string_view, Word>>;
 const Words<MacAlgorithm> kAlgorithms{{"hmac_sha256", MacAlgorithm::hmac_sha256},
                                       {"hmac_sha1", MacAlgorithm::hmac_sha1},
                                       {"hmac_sha512", MacAlgorithm::hmac_sha512},
-                                      {"token", MacAlgorithm::token}};
+                                      {"token", MacAlgorithm::token},
+                                      {"ecdsa_p256", MacAlgorithm::ecdsa_p256}};
 const Words<MacEncoding> kEncodings{{"hex", MacEncoding::hex}, {"base64", MacEncoding::base64}};
 const Words<KeyEncoding> kKeyEncodings{
     {"raw", KeyEncoding::raw}, {"base64", KeyEncoding::base64}, {"hex", KeyEncoding::hex}};
 const Words<TimestampForm> kTimestampForms{{"seconds", TimestampForm::seconds},
                                            {"milliseconds", TimestampForm::milliseconds},
-                                           {"rfc3339", TimestampForm::rfc3339}};
+                                           {"rfc3339", TimestampForm::rfc3339},
+                                           {"http_date", TimestampForm::http_date}};
+const Words<WebhookScheme::Idempotency> kIdempotencies{
+    {"id", WebhookScheme::Idempotency::id}, {"message", WebhookScheme::Idempotency::message}};
 const Words<WebhookScheme::Handshake> kHandshakes{
     {"none", WebhookScheme::Handshake::none},
     {"slack_url_verification", WebhookScheme::Handshake::slack_url_verification},
@@ -79,8 +83,11 @@ public:
         into = std::chrono::seconds{given};
     }
     void wrong(std::string_view key, std::string_view what) {
-        if (wrong_.empty()) wrong_ = fmt::format("{}: '{}' {}", where_, key, what);
+        if (!wrong_.empty()) return;
+        wrong_ = fmt::format("{}: '{}' {}", where_, key, what);
+        wrong_key_ = key;
     }
+    const std::string& wrong_key() const { return wrong_key_; }
     // The first thing that is wrong; a key that nobody took, too.
     std::string verdict() {
         for (const auto& [key, value] : scheme_.items())
@@ -100,6 +107,7 @@ private:
     const std::string& where_;
     std::vector<std::string> taken_;
     std::string wrong_;
+    std::string wrong_key_;
 };
 
 bool names(const WebhookScheme& scheme, std::string_view piece) {
@@ -125,6 +133,8 @@ void check_message(Reader& reader, const WebhookScheme& scheme) {
     const bool dated = !scheme.timestamp_header.empty() || !scheme.timestamp_list_key.empty();
     if (scheme.algorithm == MacAlgorithm::token) {
         if (dated) reader.wrong("timestamp_header", "says nothing beside a token");
+        if (scheme.idempotency == WebhookScheme::Idempotency::message)
+            reader.wrong("idempotency", "cannot be 'message': a token signs none");
         return;
     }
     if (!names(scheme, "{body}") &&
@@ -148,8 +158,7 @@ void check_message(Reader& reader, const WebhookScheme& scheme) {
 
 Result<WebhookScheme> parse_webhook_scheme(const Json& json, const std::string& where) {
     if (!json.is_object())
-        return fail_at(FailureKind::invalid, where, "{}: a webhook's scheme has keys and values",
-                       where);
+        return fail(FailureKind::invalid, "{}: a webhook's scheme has keys and values", where);
     WebhookScheme scheme;
     Reader reader{json, where};
     reader.word("algorithm", kAlgorithms, scheme.algorithm);
@@ -171,6 +180,7 @@ Result<WebhookScheme> parse_webhook_scheme(const Json& json, const std::string& 
     reader.text("body_hash_parameter", scheme.body_hash_parameter);
     reader.header("id_header", scheme.id_header);
     reader.pointer("id_pointer", scheme.id_pointer);
+    reader.word("idempotency", kIdempotencies, scheme.idempotency);
     reader.header("event_header", scheme.event_header);
     reader.pointer("event_pointer", scheme.event_pointer);
     reader.word("handshake", kHandshakes, scheme.handshake);
@@ -182,7 +192,7 @@ Result<WebhookScheme> parse_webhook_scheme(const Json& json, const std::string& 
     if (echoes == scheme.handshake_name.empty())
         reader.wrong("handshake_name", echoes ? "must say what is echoed" : "goes with an echo");
     if (const auto wrong = reader.verdict(); !wrong.empty())
-        return fail_at(FailureKind::invalid, where, "{}", wrong);
+        return fail_at(FailureKind::invalid, "/" + reader.wrong_key(), "{}", wrong);
     if (scheme.handshake == WebhookScheme::Handshake::echo_header)
         scheme.handshake_name = to_lower_ascii(scheme.handshake_name);
     return scheme;

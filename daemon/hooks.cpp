@@ -37,6 +37,7 @@ ipc::MacKind to_ipc(MacAlgorithm algorithm) {
         case MacAlgorithm::hmac_sha1: return ipc::MacKind::hmac_sha1;
         case MacAlgorithm::hmac_sha512: return ipc::MacKind::hmac_sha512;
         case MacAlgorithm::token: return ipc::MacKind::token;
+        case MacAlgorithm::ecdsa_p256: return ipc::MacKind::ecdsa_p256;
     }
     std::abort();
 }
@@ -55,10 +56,10 @@ std::string name_of(const HookOwner& owner) {
 }
 
 // Of one connector apart from another's of the same tenant.
-std::string idempotency_key(const HookOwner& owner, const std::string& id) {
-    if (id.empty()) return {};
+std::string idempotency_key(const HookOwner& owner, const std::string& key) {
+    if (key.empty()) return {};
     return fmt::format("{} {}", owner.connector_id.value,
-                       id.size() <= kIdBytes && is_utf8(id) ? id : to_hex(sha256(id)));
+                       key.size() <= kIdBytes && is_utf8(key) ? key : to_hex(sha256(key)));
 }
 
 // The trigger, unless it came before; archived is as gone as an address that never was.
@@ -88,6 +89,7 @@ struct Hooks::Delivery {
     std::string stamp{};
     const WebhookScheme* scheme = nullptr;
     HookSubject subject{};
+    bool read_again = false;  // the keys, since the first ones could not be used
 };
 
 Hooks::Hooks(Parts parts)
@@ -154,14 +156,15 @@ void Hooks::found(const Held& delivery) {
 void Hooks::check(const Held& delivery, HookProof proof) {
     keys_.get(delivery->owner, delivery->stamp, delivery->scheme->key_field,
               [this, delivery,
-               proof = std::move(proof)](Result<std::vector<ipc::RunSecret>> keys) mutable {
+               proof = std::move(proof)](Result<HookSecrets> keys) mutable {
                   if (!keys) return not_now(delivery, keys.error());
-                  if (keys->empty())
+                  if (keys->secrets.empty())
                       return refuse(delivery,
                                     fmt::format("there is no secret '{}' to check it with",
                                                 delivery->scheme->key_field));
                   ipc::CheckMac question;
-                  question.keys = *std::move(keys);
+                  question.keys = std::move(keys->secrets);
+                  question.manifests = std::move(keys->manifests);
                   question.kind = to_ipc(delivery->scheme->algorithm);
                   question.key_form = to_ipc(delivery->scheme->key_encoding);
                   question.key_prefix = delivery->scheme->key_prefix;
@@ -177,8 +180,11 @@ void Hooks::check(const Held& delivery, HookProof proof) {
 
 void Hooks::checked(const Held& delivery, const HookProof& proof,
                     const Result<ipc::MacChecked>& said) {
+    ++(!said ? macs_.unchecked : said->right ? macs_.right : macs_.wrong);
     if (!said) {
         keys_.forget(delivery->owner);
+        // They may have been changed since they were read.
+        if (!std::exchange(delivery->read_again, true)) return check(delivery, proof);
         return not_now(delivery, said.error());
     }
     if (!said->right) return refuse(delivery, "its signature is wrong");
@@ -196,7 +202,7 @@ void Hooks::accept(const Held& delivery) {
     trigger.headers =
         kept_headers(*delivery->scheme, delivery->request.headers, limits::kWebhookHeadersBytes);
     trigger.body = std::move(delivery->request.body);
-    trigger.idempotency_key = idempotency_key(delivery->owner, delivery->subject.id);
+    trigger.idempotency_key = idempotency_key(delivery->owner, delivery->subject.key);
     trigger.created = parts_.clock.now();
     HookDelivery record = record_of(*delivery);
     parts_.store.write(
@@ -264,16 +270,6 @@ void Hooks::not_now(const Held& delivery, const Failure& why) {
     else
         count(to_string(outcome));
     delivery->done(later(too_many ? 429 : 503, kRetryAfter));
-}
-
-Metric Hooks::metric() const {
-    Metric metric{"berth_webhook_deliveries_total",
-                  MetricKind::counter,
-                  "Requests to webhook addresses, by outcome.",
-                  {}};
-    for (const auto& [outcome, times] : counts_)
-        metric.samples.push_back({{{"outcome", outcome}}, static_cast<double>(times)});
-    return metric;
 }
 
 }  // namespace berth

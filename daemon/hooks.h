@@ -15,11 +15,11 @@
 #include "base/loop/loop.h"
 #include "connectors/kind.h"
 #include "connectors/webhook.h"
-#include "control/metrics.h"
 #include "control/public/hooks.h"
 #include "control/public/rate_limit.h"
 #include "daemon/config.h"
 #include "daemon/hook_keys.h"
+#include "daemon/metrics.h"
 #include "daemon/runner_link.h"
 #include "store/store.h"
 
@@ -42,7 +42,9 @@ public:
     explicit Hooks(Parts parts);
 
     void receive(HookCall call, Callback<void(HookReply)> done) override;
-    Metric metric() const;  // how many there were, by outcome
+    // How many there were, by outcome, and how many of those that were checked were right.
+    Metric metric() const { return delivery_metric(counts_); }
+    Metric macs() const { return mac_metric(macs_); }
 
 private:
     struct Delivery;
@@ -64,6 +66,7 @@ private:
     RateLimit deliveries_;  // of each address
     RateLimit notes_;       // of each address, of what was refused
     std::map<std::string, std::uint64_t> counts_;
+    MacCounts macs_;
 };
 
 }  // namespace berth

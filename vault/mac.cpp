@@ -3,10 +3,14 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/x509.h>
 
+#include <array>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/assert.h"
+#include "base/cptr.h"
 
 namespace berth::vault {
 namespace {
@@ -16,7 +20,8 @@ const EVP_MD* digest_of(MacKind kind) {
         case MacKind::hmac_sha256: return EVP_sha256();
         case MacKind::hmac_sha1: return EVP_sha1();
         case MacKind::hmac_sha512: return EVP_sha512();
-        case MacKind::token: break;
+        case MacKind::token:
+        case MacKind::ecdsa_p256: break;
     }
     std::abort();
 }
@@ -41,6 +46,29 @@ Secret digest(std::string_view token) {
     BERTH_ASSERT(EVP_Digest(token.data(), token.size(), out.data(), &size, EVP_sha256(), nullptr) ==
                  1);
     return out;
+}
+
+using PublicKey = CPtr<EVP_PKEY, EVP_PKEY_free>;
+
+// Null when it is none. Nothing may stand behind it.
+PublicKey p256_key(const Secret& der) {
+    const unsigned char* at = der.data();
+    PublicKey key{d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size()))};
+    std::array<char, 32> group{};
+    std::size_t size = 0;
+    if (!key || at != der.data() + der.size() ||
+        EVP_PKEY_get_group_name(key.get(), group.data(), group.size(), &size) != 1 ||
+        std::strcmp(group.data(), "prime256v1") != 0)
+        return {};
+    return key;
+}
+
+bool is_signed(EVP_PKEY& key, std::string_view message, std::string_view signature) {
+    const CPtr<EVP_MD_CTX, EVP_MD_CTX_free> context{EVP_MD_CTX_new()};
+    BERTH_ASSERT(context);
+    return EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, &key) == 1 &&
+           EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message),
+                            message.size()) == 1;
 }
 
 // -1: none.
@@ -109,6 +137,19 @@ bool any_fits(const Mac& mac, std::span<const std::string> claims) {
     for (const std::string& claim : claims)
         fits |= mac.fits(claim);
     return fits;
+}
+
+Result<bool> any_right(MacKind kind, const Secret& key, std::string_view message,
+                       std::span<const std::string> claims) {
+    if (kind != MacKind::ecdsa_p256) return any_fits(Mac::of(kind, key, message), claims);
+    const auto signer = p256_key(key);
+    if (!signer)
+        return fail(FailureKind::unprocessable,
+                    "the key is no public key of P-256; store it as the provider shows it");
+    bool right = false;
+    for (const std::string& claim : claims)
+        right |= is_signed(*signer, message, claim);
+    return right;
 }
 
 Result<Secret> decode_mac_key(const Secret& stored, std::string_view prefix, MacKeyForm form) {

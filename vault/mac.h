@@ -16,14 +16,15 @@ enum class MacKind : std::uint8_t {
     hmac_sha256,
     hmac_sha1,
     hmac_sha512,
-    token,  // the key itself is what is sent; the message counts for nothing
+    token,       // the key itself is what is sent; the message counts for nothing
+    ecdsa_p256,  // the key is the sender's public one (DER, SubjectPublicKeyInfo)
 };
 
 // How a provider writes its keys down.
 enum class MacKeyForm : std::uint8_t { raw, base64, hex };
 
-// What a right claim would be. `==` on it does not compile: it would end at the first
-// byte that differs, and so tell where that is.
+// What a right claim would be; of all kinds but ecdsa_p256. `==` on it does not compile: it would
+// end at the first byte that differs, and so tell where that is.
 class Mac {
 public:
     static Mac of(MacKind kind, const Secret& key, std::string_view message);
@@ -45,6 +46,11 @@ private:
 
 // Whether any of the claims fits. Looks at all of them, also after one that does.
 bool any_fits(const Mac& mac, std::span<const std::string> claims);
+
+// The same for every kind: whether any of the claims is right for the message under the key.
+// unprocessable when that is no public key of P-256 where one is needed.
+Result<bool> any_right(MacKind kind, const Secret& key, std::string_view message,
+                       std::span<const std::string> claims);
 
 // The key's bytes from its stored text: without `prefix` when it begins with it (`whsec_`),
 // decoded. unprocessable when it is not of that form, or empty; says nothing of the value.

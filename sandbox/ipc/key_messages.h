@@ -127,37 +127,6 @@ struct RunSecret {
     }
 };
 
-enum class MacKind : std::uint32_t { hmac_sha256 = 0, hmac_sha1 = 1, hmac_sha512 = 2, token = 3 };
-enum class MacKeyForm : std::uint32_t { raw = 0, base64 = 1, hex = 2 };
-
-// berthd → runner: whether one of the candidates is the MAC of the message under a sealed
-// key. Message in, yes or no out; in constant time.
-struct CheckMac {
-    static constexpr auto kType = MessageType::check_mac;
-    std::uint64_t request = 0;
-    std::vector<RunSecret> keys;  // any of them: a secret that is being replaced has two
-    MacKind kind = MacKind::hmac_sha256;
-    MacKeyForm key_form = MacKeyForm::raw;
-    std::string key_prefix;  // taken off the key first
-    std::string message;
-    std::vector<std::string> candidates;  // raw bytes
-    template <class V>
-    void fields(V& v) {
-        v(request, keys, kind, key_form, key_prefix, message, candidates);
-    }
-};
-
-struct MacChecked {
-    static constexpr auto kType = MessageType::mac_checked;
-    std::uint64_t request = 0;
-    bool right = false;
-    std::string why;  // it could not be checked; empty: it was
-    template <class V>
-    void fields(V& v) {
-        v(request, right, why);
-    }
-};
-
 // ---- the list of a scope's secrets
 
 struct ManifestEntry {
@@ -183,6 +152,46 @@ struct Manifest {
     template <class V>
     void fields(V& v) {
         v(scope, data_key, counter, entries, mac);
+    }
+};
+
+// ---- MACs of webhooks
+
+enum class MacKind : std::uint32_t {
+    hmac_sha256 = 0,
+    hmac_sha1 = 1,
+    hmac_sha512 = 2,
+    token = 3,
+    ecdsa_p256 = 4  // the key is the sender's public one
+};
+enum class MacKeyForm : std::uint32_t { raw = 0, base64 = 1, hex = 2 };
+
+// berthd → runner: whether one of the candidates is the MAC of the message under a sealed
+// key. Message in, yes or no out; in constant time.
+struct CheckMac {
+    static constexpr auto kType = MessageType::check_mac;
+    std::uint64_t request = 0;
+    std::vector<RunSecret> keys;  // any of them: a secret that is being replaced has two
+    MacKind kind = MacKind::hmac_sha256;
+    MacKeyForm key_form = MacKeyForm::raw;
+    std::string key_prefix;  // taken off the key first
+    std::string message;
+    std::vector<std::string> candidates;  // raw bytes
+    std::vector<Manifest> manifests;      // of the scopes of `keys`
+    template <class V>
+    void fields(V& v) {
+        v(request, keys, kind, key_form, key_prefix, message, candidates, manifests);
+    }
+};
+
+struct MacChecked {
+    static constexpr auto kType = MessageType::mac_checked;
+    std::uint64_t request = 0;
+    bool right = false;
+    std::string why;  // it could not be checked; empty: it was
+    template <class V>
+    void fields(V& v) {
+        v(request, right, why);
     }
 };
 

@@ -14,6 +14,7 @@ std::optional<vault::MacKind> to_vault(ipc::MacKind kind) {
         case ipc::MacKind::hmac_sha1: return vault::MacKind::hmac_sha1;
         case ipc::MacKind::hmac_sha512: return vault::MacKind::hmac_sha512;
         case ipc::MacKind::token: return vault::MacKind::token;
+        case ipc::MacKind::ecdsa_p256: return vault::MacKind::ecdsa_p256;
     }
     return {};
 }
@@ -34,6 +35,17 @@ Keys::Keys(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous
         keeper_.emplace(std::move(*root_key), std::move(previous));
     else
         why_ = root_key.error().message;
+}
+
+Result<void> Keys::reload(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous) {
+    if (!root_key) return pass_on(root_key);
+    if (keeper_) {
+        keeper_->take_roots(std::move(*root_key), std::move(previous));
+    } else {
+        keeper_.emplace(std::move(*root_key), std::move(previous));
+        why_.clear();
+    }
+    return {};
 }
 
 std::vector<std::string> Keys::previous_root_key_ids() const {
@@ -80,22 +92,25 @@ ipc::MacChecked Keys::check_mac(const ipc::CheckMac& message) {
         return {message.request, false,
                 "the MAC is of a kind that this program does not know; update berth-runner"};
     if (message.keys.empty()) return {message.request, false, "there is no key to check with"};
-    const auto stored = open(message.keys);
+    const auto stored = open(message.keys, message.manifests);
     if (!stored) return {message.request, false, stored.error().message};
     bool right = false;
     for (std::size_t i = 0; i < stored->size(); ++i) {
+        const auto unusable = [&](const Failure& why) {
+            return ipc::MacChecked{message.request, false,
+                                   fmt::format("cannot use the secret '{}': {}",
+                                               message.keys[i].where.field, why.message)};
+        };
         const auto key = vault::decode_mac_key((*stored)[i], message.key_prefix, *form);
-        if (!key)
-            return {message.request, false,
-                    fmt::format("cannot use the secret '{}': {}", message.keys[i].where.field,
-                                key.error().message)};
-        const auto mac = vault::Mac::of(*kind, *key, message.message);
-        right |= vault::any_fits(mac, message.candidates);
+        if (!key) return unusable(key.error());
+        const auto fits = vault::any_right(*kind, *key, message.message, message.candidates);
+        if (!fits) return unusable(fits.error());
+        right |= *fits;
     }
     return {message.request, right, {}};
 }
 
-Result<std::vector<Secret>> Keys::open(const std::vector<ipc::RunSecret>& secrets) {
+Result<std::vector<Secret>> Keys::open_unlisted(const std::vector<ipc::RunSecret>& secrets) {
     if (!keeper_) return fail(FailureKind::unavailable, "{}", why_);
     std::vector<Secret> values;
     for (const ipc::RunSecret& secret : secrets) {

@@ -5,7 +5,11 @@
 import crypto from 'node:crypto';
 import hubspot from '@hubspot/api-client';
 import { sign as octokit } from '@octokit/webhooks-methods';
+import '@shopify/shopify-api/adapters/node';
+import { createSHA256HMAC, HashFormat } from '@shopify/shopify-api/runtime';
 import { Webhook } from 'standardwebhooks';
+import starkbank from 'starkbank-ecdsa'; // what SendGrid's own library is made of
+import curves from 'starkbank-ecdsa/ellipticcurve/curve.js';
 import Stripe from 'stripe';
 import twilio from 'twilio/lib/webhooks/webhooks.js';
 
@@ -18,6 +22,8 @@ const address = 'https://hooks.example.com/hooks/' + '0a'.repeat(24);
 const say = (provider, secret, headers, body, url = address) =>
   console.log(JSON.stringify({ provider, secret, method: 'POST', url, headers, body }));
 
+const signer = new starkbank.PrivateKey(curves.prime256v1);
+
 for (let i = 0; i < count; i++) {
   const secret = crypto.randomBytes(24).toString('hex');
   const id = `d-${i}`;
@@ -25,6 +31,17 @@ for (let i = 0; i < count; i++) {
 
   say('github', secret,
       { 'x-github-delivery': id, 'x-hub-signature-256': await octokit(secret, body) }, body);
+
+  say('shopify', secret, {
+    'x-shopify-webhook-id': id,
+    'x-shopify-hmac-sha256': await createSHA256HMAC(secret, body, HashFormat.Base64),
+  }, body);
+
+  const whole = String(seconds) + body;
+  say('sendgrid', signer.publicKey().toPem().replace(/-----[^-]*-----|\n/g, ''), {
+    'x-twilio-email-event-webhook-timestamp': String(seconds),
+    'x-twilio-email-event-webhook-signature': starkbank.Ecdsa.sign(whole, signer).toBase64(),
+  }, body);
 
   const standard = 'whsec_' + crypto.randomBytes(24).toString('base64');
   say('standard-webhooks', standard, {

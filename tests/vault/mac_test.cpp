@@ -101,6 +101,51 @@ TEST_CASE("one right claim among several is enough, none is not", "[vault]") {
     CHECK_FALSE(any_fits(token, {}));
 }
 
+TEST_CASE("a signature is right under its signer's public key and for its message only",
+          "[vault]") {
+    // NIST's CAVP, SigVer of P-256 with SHA-256: the key, the message, r and s in DER.
+    const Secret key{
+        bytes("3059301306072a8648ce3d020106082a8648ce3d03010703420004e424dc61d4bb3cb7ef4344a7f8957a"
+              "0c5134e1"
+              "6f7a67c074f82e6e12f49abf3c970eed7aa2bc48651545949de1dddaf0127e5965ac85d1243d6f60e7df"
+              "aee927")};
+    const std::string message = bytes(
+        "e1130af6a38ccb412a9c8d13e15dbfc9e69a16385af3c3f1e5da954fd5e7c45fd75e2b8c36699228e92840c056"
+        "2f"
+        "bf3772f07e17f1add56588dd45f7450e1217ad239922dd9c32695dc71ff2424ca0dec1321aa47064a044b7fe3c"
+        "2b"
+        "97d03ce470a592304c5ef21eed9f93da56bb232d1eeb0035f9bf0dfafdcc4606272b20a3");
+    const std::string signature = bytes(
+        "3045022100bf96b99aa49c705c910be33142017c642ff540c76349b9dab72f981fd9347f4f022017c550958190"
+        "89"
+        "c2e03b9cd415abdf12444e323075d98f31920b9e0f57ec871c");
+    const auto right = [&](const std::string& text, const std::string& claim) {
+        const auto said = any_right(MacKind::ecdsa_p256, key, text, std::vector{claim});
+        REQUIRE(said);
+        return *said;
+    };
+    CHECK(right(message, signature));
+    CHECK_FALSE(right(message + " ", signature));
+    for (std::size_t bit = 0; bit < signature.size() * 8; ++bit) {
+        std::string wrong = signature;
+        wrong[bit / 8] = static_cast<char>(wrong[bit / 8] ^ 1 << bit % 8);
+        CHECK_FALSE(right(message, wrong));
+    }
+    for (std::size_t size = 0; size < signature.size(); ++size)
+        CHECK_FALSE(right(message, signature.substr(0, size)));
+    CHECK(*any_right(MacKind::ecdsa_p256, key, message,
+                     std::vector<std::string>{"x", signature, ""}));
+    CHECK_FALSE(*any_right(MacKind::ecdsa_p256, key, message, {}));
+    // What is no public key of that curve is told, and nothing of it.
+    for (const std::string& text :
+         {std::string{"x"}, std::string{key.reveal()} + "x", std::string(91, '\0')}) {
+        const auto said = any_right(MacKind::ecdsa_p256, Secret{text}, message, {});
+        REQUIRE_FALSE(said);
+        CHECK(said.error().message ==
+              "the key is no public key of P-256; store it as the provider shows it");
+    }
+}
+
 TEST_CASE("keys are read as the providers write them", "[vault]") {
     using enum MacKeyForm;
     CHECK(decoded("whsec_AAEC/w==", "whsec_", base64) == "000102ff");

@@ -42,3 +42,21 @@ TEST_CASE("a form's escapes are taken off, and what is none stays", "[webhooks]"
     CHECK(decode_form("%41%") == "A%");
     CHECK(decode_form("").empty());
 }
+
+TEST_CASE("a date of HTTP's is read, and no other form of it", "[webhooks]") {
+    const auto micros = [](std::string_view text) -> std::optional<std::int64_t> {
+        const auto time = parse_http_date(text);
+        if (!time) return {};
+        return to_micros(*time);
+    };
+    CHECK(micros("Sun, 06 Nov 1994 08:49:37 GMT") == 784'111'777'000'000);
+    CHECK(micros("Tue, 14 Nov 2023 22:13:20 GMT") == 1'700'000'000'000'000);
+    for (const char* text : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994",
+                             "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 UTC",
+                             "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT",
+                             "Sun, 6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ",
+                             "Sun, 06 Nov -994 08:49:37 GMT", "Sun, 06 Nov 1994T08:49:37 GMT"}) {
+        INFO(text);
+        CHECK_FALSE(micros(text));
+    }
+}

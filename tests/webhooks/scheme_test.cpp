@@ -58,7 +58,8 @@ TEST_CASE("a scheme with a mistake is refused by the name of its key", "[webhook
     CHECK_THAT(refusal(R"({"signature_header": "s", "algoritm": "token"})"),
                Contains("'algoritm' is no key"));
     CHECK_THAT(refusal(R"({"signature_header": "s", "algorithm": "md5"})"),
-               Contains("must be one of hmac_sha256, hmac_sha1, hmac_sha512, token, not 'md5'"));
+               Contains("must be one of hmac_sha256, hmac_sha1, hmac_sha512, token, ecdsa_p256, "
+                        "not 'md5'"));
     CHECK_THAT(refusal(R"({"signature_header": 1})"), Contains("must be a text"));
     CHECK_THAT(refusal(R"({"signature_header": "s", "window": 0})"), Contains("from 1 to 3600"));
     CHECK_THAT(refusal(R"({"signature_header": "s", "window": 3601})"), Contains("from 1 to 3600"));
@@ -80,6 +81,11 @@ TEST_CASE("a scheme with a mistake is refused by the name of its key", "[webhook
                Contains("goes with an echo"));
     CHECK_THAT(refusal(R"({"signature_header": "s", "id_pointer": "id"})"),
                Contains("JSON pointer"));
+    CHECK_THAT(refusal(R"({"signature_header": "s", "idempotency": "body"})"),
+               Contains("must be one of id, message"));
+    CHECK_THAT(refusal(R"({"algorithm": "token", "signature_header": "s",
+                           "idempotency": "message"})"),
+               Contains("a token signs none"));
     CHECK_THAT(refusal("[]"), Contains("keys and values"));
 }
 

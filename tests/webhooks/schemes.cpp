@@ -2,12 +2,15 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/cptr.h"
 #include "base/crypto.h"
 #include "base/text.h"
 #include "vault/mac.h"
@@ -33,6 +36,7 @@ const std::map<std::string, std::string, std::less<>>& texts() {
             "event_pointer": "/event/type", "handshake": "slack_url_verification"})"},
         {"shopify", R"({"key_field": "client_secret", "encoding": "base64",
             "signature_header": "X-Shopify-Hmac-SHA256", "id_header": "X-Shopify-Webhook-Id",
+            "idempotency": "message",
             "event_header": "X-Shopify-Topic"})"},
         {"hubspot", R"({"key_field": "client_secret", "encoding": "base64",
             "signature_header": "X-HubSpot-Signature-v3",
@@ -49,6 +53,14 @@ const std::map<std::string, std::string, std::less<>>& texts() {
         {"zendesk", R"({"encoding": "base64", "signature_header": "X-Zendesk-Webhook-Signature",
             "timestamp_header": "X-Zendesk-Webhook-Signature-Timestamp",
             "timestamp_form": "rfc3339", "message": "{timestamp}{body}"})"},
+        {"klaviyo", R"({"signature_header": "Klaviyo-Signature",
+            "timestamp_header": "Klaviyo-Timestamp", "timestamp_form": "http_date",
+            "message": "{body}{timestamp}", "event_pointer": "/data/0/topic"})"},
+        {"sendgrid", R"({"algorithm": "ecdsa_p256", "encoding": "base64",
+            "key_field": "webhook_public_key", "key_encoding": "base64",
+            "signature_header": "X-Twilio-Email-Event-Webhook-Signature",
+            "timestamp_header": "X-Twilio-Email-Event-Webhook-Timestamp",
+            "message": "{timestamp}{body}"})"},
         {"generic", R"({"algorithm": "hmac_sha512", "signature_header": "X-Signature",
             "id_header": "X-Delivery-Id"})"},
     };
@@ -61,6 +73,7 @@ vault::MacKind mac_kind(MacAlgorithm algorithm) {
         case MacAlgorithm::hmac_sha1: return vault::MacKind::hmac_sha1;
         case MacAlgorithm::hmac_sha512: return vault::MacKind::hmac_sha512;
         case MacAlgorithm::token: return vault::MacKind::token;
+        case MacAlgorithm::ecdsa_p256: return vault::MacKind::ecdsa_p256;
     }
     std::abort();
 }
@@ -74,8 +87,44 @@ vault::MacKeyForm key_form(KeyEncoding encoding) {
     std::abort();
 }
 
+using KeyPair = CPtr<EVP_PKEY, EVP_PKEY_free>;
+
+KeyPair new_key_pair() {
+    KeyPair key{EVP_EC_gen("P-256")};
+    REQUIRE(key);
+    return key;
+}
+
+// Of whoever signs with a key of his own; made once.
+EVP_PKEY* signing_key() {
+    static const KeyPair kKey = new_key_pair();
+    return kKey.get();
+}
+
+// As SendGrid shows it.
+std::string public_key(EVP_PKEY* key) {
+    unsigned char* der = nullptr;
+    const int size = i2d_PUBKEY(key, &der);
+    REQUIRE(size > 0);
+    const std::string bytes{reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)};
+    OPENSSL_free(der);
+    return to_base64(bytes);
+}
+
+std::string signed_by_key(std::string_view message) {
+    const CPtr<EVP_MD_CTX, EVP_MD_CTX_free> context{EVP_MD_CTX_new()};
+    std::array<unsigned char, 128> signature{};
+    std::size_t size = signature.size();
+    REQUIRE(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, signing_key()) == 1);
+    REQUIRE(EVP_DigestSign(context.get(), signature.data(), &size,
+                           reinterpret_cast<const unsigned char*>(message.data()),
+                           message.size()) == 1);
+    return {reinterpret_cast<const char*>(signature.data()), size};
+}
+
 std::string mac_of(MacAlgorithm algorithm, const std::string& key, std::string_view message) {
     if (algorithm == MacAlgorithm::token) return key;
+    if (algorithm == MacAlgorithm::ecdsa_p256) return signed_by_key(message);
     const EVP_MD* digest = algorithm == MacAlgorithm::hmac_sha1     ? EVP_sha1()
                            : algorithm == MacAlgorithm::hmac_sha512 ? EVP_sha512()
                                                                     : EVP_sha256();
@@ -89,6 +138,14 @@ std::string mac_of(MacAlgorithm algorithm, const std::string& key, std::string_v
 
 std::string time_text(TimestampForm form, Time when) {
     if (form == TimestampForm::rfc3339) return to_rfc3339(when);
+    if (form == TimestampForm::http_date) {
+        const std::time_t seconds = to_micros(when) / 1'000'000;
+        std::tm parts{};
+        std::array<char, 32> text{};
+        ::gmtime_r(&seconds, &parts);
+        return {text.data(),
+                std::strftime(text.data(), text.size(), "%a, %d %b %Y %T GMT", &parts)};
+    }
     return std::to_string(to_micros(when) / (form == TimestampForm::seconds ? 1'000'000 : 1'000));
 }
 
@@ -115,8 +172,16 @@ const std::vector<std::string>& providers() {
 }
 
 std::string secret_of(std::string_view provider) {
+    if (provider == "sendgrid") return public_key(signing_key());
     return provider == "standard" ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
                                   : "a secret of " + std::string{provider};
+}
+
+std::string another_secret(std::string_view provider, const std::string& secret) {
+    if (provider == "sendgrid") return public_key(new_key_pair().get());
+    return secret.starts_with("whsec_") && provider != "stripe"
+               ? "whsec_" + to_base64("another secret")
+               : secret + "x";
 }
 
 void set_header(HookRequest& request, const std::string& name, std::string value) {
@@ -172,8 +237,9 @@ bool is_right(const WebhookScheme& scheme, const HookProof& proof, const std::st
     const auto key =
         vault::decode_mac_key(Secret{secret}, scheme.key_prefix, key_form(scheme.key_encoding));
     REQUIRE(key);
-    return vault::any_fits(vault::Mac::of(mac_kind(scheme.algorithm), *key, proof.message),
-                           proof.candidates);
+    const auto right =
+        vault::any_right(mac_kind(scheme.algorithm), *key, proof.message, proof.candidates);
+    return right && *right;
 }
 
 bool accepts(const WebhookScheme& scheme, const HookRequest& request, const std::string& secret,

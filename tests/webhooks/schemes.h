@@ -11,7 +11,7 @@
 namespace berth::testing {
 
 // `github`, `standard`, `stripe`, `slack`, `shopify`, `hubspot`, `gitlab`, `twilio`, `graph`,
-// `zendesk`, `generic`.
+// `zendesk`, `klaviyo`, `sendgrid`, `generic`.
 WebhookScheme scheme_of(std::string_view provider);
 WebhookScheme parse_scheme(const std::string& json);
 // Each, by name.
@@ -30,6 +30,8 @@ bool accepts(const WebhookScheme& scheme, const HookRequest& request, const std:
              Time now = kNow);
 // A secret of the form that the provider's have.
 std::string secret_of(std::string_view provider);
+// Another of the same form.
+std::string another_secret(std::string_view provider, const std::string& secret);
 
 void set_header(HookRequest& request, const std::string& name, std::string value);
 const std::string& header(const HookRequest& request, std::string_view name);

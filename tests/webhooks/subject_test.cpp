@@ -46,6 +46,20 @@ TEST_CASE("without an id, what was signed is the id, since it has the time in it
 TEST_CASE("without an id and a time, no delivery is taken for another", "[webhooks]") {
     const auto scheme = parse_scheme(R"({"signature_header": "s"})");
     CHECK(subject_of(scheme, signed_request(scheme, "s", "{}")).id.empty());
+    CHECK(subject_of(scheme, signed_request(scheme, "s", "{}")).key.empty());
+}
+
+TEST_CASE("where what was signed is the id, another id makes no other delivery", "[webhooks]") {
+    const auto of = [](const char* provider, const char* body, const char* id) {
+        const auto scheme = scheme_of(provider);
+        return subject_of(scheme, signed_request(scheme, secret_of(provider), body, kNow, id));
+    };
+    CHECK(of("shopify", "{}", "one").id == "one");  // as the provider calls it
+    CHECK(of("shopify", "{}", "one").key == of("shopify", "{}", "two").key);
+    CHECK(of("shopify", "{}", "one").key != of("shopify", "{ }", "one").key);
+    // Of the others an id is its provider's word, and equal texts are two deliveries.
+    CHECK(of("github", "{}", "one").key != of("github", "{}", "two").key);
+    CHECK(of("github", "{}", "one").key == "one");
 }
 
 TEST_CASE("an id that is not where it should be is none", "[webhooks]") {
