@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "connectors/template.h"
 #include "model/limits.h"
 
 namespace berth {
@@ -45,23 +46,12 @@ void wipe(std::string& text) { cleanse(text.data(), text.size()); }
 
 // `Bearer {access_token}`
 Result<std::string> fill(std::string_view text, const FieldLookup& lookup) {
-    std::string filled;
-    while (!text.empty()) {
-        const auto open = text.find('{');
-        filled += text.substr(0, open);
-        if (open == std::string_view::npos) break;
-        const auto close = text.find('}', open);
-        if (close == std::string_view::npos)
-            return fail(FailureKind::invalid, "a template has a '{{' without its '}}'");
-        const auto name = text.substr(open + 1, close - open - 1);
-        const auto value = lookup(name);
-        if (!value)
-            return fail_at(FailureKind::unprocessable, std::string{name},
-                           "the connection has no '{}'; connect it again with it", printable(name));
-        filled += *value;
-        text.remove_prefix(close + 1);
-    }
-    return filled;
+    return fill_template(text, [&](const TemplatePlace& place) -> Result<std::string> {
+        if (const auto value = lookup(place.name)) return std::string{*value};
+        return fail_at(FailureKind::unprocessable, place.name,
+                       "the connection has no '{}'; connect it again with it",
+                       printable(place.name));
+    });
 }
 
 // An address below the one that sent us there, or a whole one.

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "base/text.h"
+#include "connectors/kind_file.h"
+#include "connectors/template.h"
 #include "connectors/webhook_scheme.h"
 #include "model/limits.h"
 #include "model/yaml.h"
@@ -15,10 +17,10 @@
 namespace berth {
 namespace {
 
-using Keys = std::set<std::string_view>;
+using Keys = KindFile::Keys;
 
 const Keys kKindKeys{"name",   "title",   "documentation", "auth",  "fields", "provisioning",
-                     "oauth2", "request", "base_url",      "hosts", "ports",  "webhook"};
+                     "oauth2", "request", "base_url",      "hosts", "webhook"};
 const Keys kFieldKeys{"name",           "label",     "help", "secret",  "required",
                       "in_environment", "multiline", "env",  "pattern", "default_value"};
 const Keys kOAuth2Keys{"authorize_url",
@@ -29,6 +31,7 @@ const Keys kOAuth2Keys{"authorize_url",
                        "scope_separator",
                        "pkce",
                        "client_auth",
+                       "json_requests",
                        "authorize_parameters",
                        "token_parameters",
                        "fields_from_answer",
@@ -66,17 +69,32 @@ KindField optional(KindField field) {
     return field;
 }
 
-class Reader {
+std::set<std::string> keys_of(const Json& map) {
+    std::set<std::string> keys;
+    for (const auto& [key, value] : map.items())
+        keys.insert(key);
+    return keys;
+}
+
+// The end of its variable's name; empty when runs do not get it.
+std::string in_runs(const KindField& field) {
+    if (!field.in_environment) return {};
+    return to_upper_ascii(field.env.empty() ? field.name : field.env);
+}
+
+class Reader : private KindFile {
 public:
     Reader(YamlDocument document, std::string_view file_name)
-        : document_{std::move(document)}, file_name_{file_name} {}
+        : KindFile{std::move(document)}, file_name_{file_name} {}
 
     Result<ConnectorKind> read() {
-        const Json& root = *document_.value;
+        const Json& root = this->root();
         if (!check_keys("", root, kKindKeys)) return refused();
         kind_.name = text("", root, "name", Need::needed);
-        if (!is_made_of(kind_.name, "-") || kind_.name.size() > limits::kNameBytes)
-            wrong("/name", "'name' must have 1 to {} lower-case letters, digits and '-'",
+        if (kind_.name.empty())
+            ;  // told already
+        else if (!is_made_of(kind_.name, "-") || kind_.name.size() > limits::kNameBytes)
+            wrong("/name", "must have 1 to {} lower-case letters, digits and '-'",
                   limits::kNameBytes);
         else if (kind_.name != stem(file_name_))
             wrong("/name", "the kind is called '{}' and its file '{}.yaml'; rename one of them",
@@ -100,118 +118,32 @@ public:
         if (root.contains("webhook")) read_webhook(root["webhook"]);
         if (kind_.fields.empty())
             wrong("", "'fields' is missing; name at least one field that a customer gives");
-        if (!errors_.empty()) return refused();
+        if (is_wrong()) return refused();
         return std::move(kind_);
     }
 
 private:
-    enum class Need { optional, needed };
-
-    // --- Refusals
-
-    template <typename... Args>
-    void wrong(const std::string& pointer, fmt::format_string<Args...> what, Args&&... args) {
-        const YamlMark mark = document_.place(pointer).value;
-        errors_.push_back(fmt::format("{}:{}:{}: {}", document_.file, mark.line, mark.column,
-                                      fmt::format(what, std::forward<Args>(args)...)));
-    }
-
-    tl::unexpected<Failure> refused() const {
-        return fail(FailureKind::unprocessable, "{}", fmt::join(errors_, "\n"));
-    }
-
-    // --- Values of the file
-
-    bool check_keys(const std::string& at, const Json& map, const Keys& known) {
-        if (!map.is_object()) {
-            wrong(at, "must be a map with keys such as '{}'", *known.begin());
-            return false;
-        }
-        for (const auto& [key, value] : map.items())
-            if (!known.contains(key))
-                wrong(at + "/" + key, "key '{}' is not known here; one of: {}", printable(key, 60),
-                      fmt::join(known, ", "));
-        return true;
-    }
-
-    std::string text(const std::string& at, const Json& map, const char* key,
-                     Need need = Need::optional) {
-        const auto found = map.find(key);
-        if (found == map.end()) {
-            if (need == Need::needed) wrong(at, "'{}' is missing", key);
-            return {};
-        }
-        if (found->is_string() && (need == Need::optional || !found->empty()))
-            return found->get<std::string>();
-        wrong(at + "/" + key, "'{}' must be a text; put quotes around it", key);
-        return {};
-    }
-
-    bool flag(const std::string& at, const Json& map, const char* key, bool otherwise) {
-        const auto found = map.find(key);
-        if (found == map.end()) return otherwise;
-        if (found->is_boolean()) return found->get<bool>();
-        wrong(at + "/" + key, "'{}' must be true or false", key);
-        return otherwise;
-    }
-
-    template <typename T>
-    T word(const std::string& at, const Json& map, const char* key,
-           std::vector<std::pair<std::string_view, T>> words, T otherwise) {
-        if (!map.contains(key)) return otherwise;
-        const std::string given = text(at, map, key);
-        std::vector<std::string_view> names;
-        for (const auto& [name, value] : words) {
-            if (name == given) return value;
-            names.push_back(name);
-        }
-        wrong(at + "/" + key, "'{}' must be one of: {}", key, fmt::join(names, ", "));
-        return otherwise;
-    }
-
-    std::vector<std::string> texts(const std::string& at, const Json& map, const char* key) {
-        std::vector<std::string> list;
-        const auto found = map.find(key);
-        if (found == map.end()) return list;
-        if (!found->is_array()) {
-            wrong(at + "/" + key, "'{}' must be a list of texts", key);
-            return list;
-        }
-        for (std::size_t i = 0; i < found->size(); ++i)
-            if ((*found)[i].is_string())
-                list.push_back((*found)[i].get<std::string>());
-            else
-                wrong(fmt::format("{}/{}/{}", at, key, i), "must be a text; put quotes around it");
-        return list;
-    }
-
-    std::map<std::string, std::string> pairs(const std::string& at, const Json& map,
-                                             const char* key) {
-        std::map<std::string, std::string> list;
-        const auto found = map.find(key);
-        if (found == map.end()) return list;
-        if (!found->is_object()) {
-            wrong(at + "/" + key, "'{}' must be a map of texts", key);
-            return list;
-        }
-        for (const auto& [name, value] : found->items())
-            list[name] = text(at + "/" + key, *found, name.c_str());
-        return list;
-    }
-
     // --- Rules
 
+    bool is_field(std::string_view name) const {
+        return kind_.find_field(name) ||
+               std::ranges::count(kind_.provisioning, name, &KindField::name) > 0;
+    }
+
     void check_https(const std::string& at, std::string_view url) {
-        if (!url.starts_with("https://")) wrong(at, "the address must begin with 'https://'");
+        if (!url.starts_with("https://")) wrong(at, "must begin with 'https://'");
     }
 
     void check_template(const std::string& at, std::string_view text) {
         const auto names = template_names(text);
-        if (!names) return wrong(at, "has a brace that is not closed, or holds no name");
+        if (!names)
+            return wrong(at, "has a brace that is not closed, or holds no name; write '{{name}}'");
         for (const std::string& name : *names)
-            if (!kind_.find_field(name) &&
-                std::ranges::count(kind_.provisioning, name, &KindField::name) == 0)
-                wrong(at, "names '{{{}}}', which is no field of this kind", printable(name, 40));
+            if (!is_field(name))
+                wrong(at,
+                      "names '{{{}}}', which is no field of this kind; add it to 'fields' or "
+                      "'provisioning'",
+                      printable(name, 40));
     }
 
     // An address: of one host, or of one that an administrator or a customer names.
@@ -226,7 +158,7 @@ private:
         if (!root.contains(key)) return;
         const Json& list = root[key];
         if (!list.is_array())
-            return wrong(fmt::format("/{}", key), "'{}' must be a list, '- name: ...' each", key);
+            return wrong(fmt::format("/{}", key), "must be a list, '- name: ...' each");
         if (list.size() > limits::kKindFields)
             return wrong(fmt::format("/{}", key), "has {} fields; at most {} are allowed",
                          list.size(), limits::kKindFields);
@@ -247,17 +179,26 @@ private:
         field.env = text(at, map, "env");
         field.pattern = text(at, map, "pattern");
         field.default_value = text(at, map, "default_value");
-        if (!is_made_of(field.name, "_") || field.name.size() > limits::kFieldNameBytes)
-            wrong(at + "/name", "a field's name has 1 to {} lower-case letters, digits and '_'",
+        if (!field.name.empty() &&
+            (!is_made_of(field.name, "_") || field.name.size() > limits::kFieldNameBytes))
+            wrong(at + "/name", "must have 1 to {} lower-case letters, digits and '_'",
                   limits::kFieldNameBytes);
         if (std::ranges::count(into, field.name, &KindField::name) > 0)
-            wrong(at + "/name", "field '{}' is there twice", field.name);
+            wrong(at + "/name", "field '{}' is there twice; leave one out", field.name);
         if (map.contains("env") && !is_made_of(to_lower_ascii(field.env), "_"))
-            wrong(at + "/env", "'env' must have letters, digits and '_'");
+            wrong(at + "/env", "must have letters, digits and '_'");
+        for (const KindField& other : into)
+            if (in_runs(other) == in_runs(field) && !in_runs(field).empty())
+                wrong(at, "its variable has the name of that of '{}'; give one another 'env'",
+                      other.name);
         if (field.secret && !field.default_value.empty())
-            wrong(at + "/default_value", "a secret has no default; leave 'default_value' out");
+            wrong(at + "/default_value", "a secret has no default; leave it out");
         const re2::RE2 pattern{field.pattern, re2::RE2::Quiet};
-        if (!pattern.ok()) wrong(at + "/pattern", "'pattern' cannot be read: {}", pattern.error());
+        if (!pattern.ok())
+            wrong(at + "/pattern", "is not of RE2's form: {}", pattern.error());
+        else if (!field.pattern.empty() && !field.default_value.empty() &&
+                 !re2::RE2::FullMatch(field.default_value, pattern))
+            wrong(at + "/default_value", "does not match 'pattern'; change one of them");
         into.push_back(std::move(field));
     }
 
@@ -266,12 +207,17 @@ private:
         if (root.contains("oauth2") != needed)
             return wrong(needed ? "/auth" : "/oauth2",
                          "'oauth2' goes with 'auth: oauth2_code' and "
-                         "'auth: oauth2_client_credentials', and with these only");
+                         "'auth: oauth2_client_credentials', and with these only; {}",
+                         needed ? "add it" : "leave it out, or change 'auth'");
         if (!needed) return;
         const Json& map = root["oauth2"];
         const std::string at = "/oauth2";
         if (!check_keys(at, map, kOAuth2Keys)) return;
         const bool code = kind_.auth == AuthMethod::oauth2_code;
+        if (!code)
+            for (const char* key : {"authorize_url", "authorize_parameters", "issuer", "pkce"})
+                if (map.contains(key))
+                    wrong(at + "/" + key, "goes with 'auth: oauth2_code' only; leave it out");
         OAuth2 oauth2;
         oauth2.authorize_url = text(at, map, "authorize_url", code ? Need::needed : Need::optional);
         oauth2.token_url = text(at, map, "token_url", Need::needed);
@@ -284,6 +230,14 @@ private:
         oauth2.client_auth =
             word(at, map, "client_auth", {{"basic", ClientAuth::basic}, {"body", ClientAuth::body}},
                  ClientAuth::basic);
+        for (const std::string& request : texts(at, map, "json_requests"))
+            if (request == "token")
+                oauth2.json_token = true;
+            else if (request == "revoke")
+                oauth2.json_revoke = true;
+            else
+                wrong(at + "/json_requests", "has '{}'; there are: token, revoke",
+                      printable(request, 40));
         oauth2.authorize_parameters = pairs(at, map, "authorize_parameters");
         oauth2.token_parameters = pairs(at, map, "token_parameters");
         oauth2.fields_from_answer = pairs(at, map, "fields_from_answer");
@@ -291,7 +245,8 @@ private:
             if (found->is_number_unsigned() && *found <= 365 * 24 * 3600)
                 oauth2.lifetime = std::chrono::seconds{found->get<std::int64_t>()};
             else
-                wrong(at + "/lifetime_seconds", "'lifetime_seconds' must be a number of seconds");
+                wrong(at + "/lifetime_seconds",
+                      "must be a number of seconds, at most a year: 31536000");
         }
         kind_.oauth2 = std::move(oauth2);
     }
@@ -341,7 +296,7 @@ private:
             const std::string at = "/oauth2/fields_from_answer/" + field;
             if (!kind_.find_field(field))
                 wrong(at, "'{}' is no field of this kind; add it to 'fields'", field);
-            if (!pointer.starts_with('/')) wrong(at, "must be a JSON pointer, such as '/team/id'");
+            if (!pointer.starts_with('/')) wrong(at, "must be a JSON pointer, like '/team/id'");
         }
     }
 
@@ -351,21 +306,20 @@ private:
         const std::string at = "/request";
         if (!check_keys(at, map, kRequestKeys)) return;
         RequestAuth& request = kind_.request;
-        const int places =
-            static_cast<int>(map.contains("header") + map.contains("query") + map.contains("user"));
-        if (places != 1)
-            return wrong(at,
-                         "must have 'header' and 'value', or 'query' and 'value', or 'user' and "
-                         "'password'");
         using Place = RequestAuth::Place;
-        if (map.contains("user")) {
+        const std::set<std::string> given = keys_of(map);
+        if (given == std::set<std::string>{"user", "password"}) {
             request.place = Place::basic;
-            request.user = text(at, map, "user");
-            request.password = text(at, map, "password");
+            request.user = text(at, map, "user", Need::needed);
+            request.password = text(at, map, "password", Need::needed);
             check_template(at + "/user", request.user);
             return check_template(at + "/password", request.password);
         }
-        const bool header = map.contains("header");
+        const bool header = given.contains("header");
+        if (given != std::set<std::string>{header ? "header" : "query", "value"})
+            return wrong(at,
+                         "must have 'header' and 'value', or 'query' and 'value', or 'user' and "
+                         "'password'");
         request.place = header ? Place::header : Place::query;
         request.name = text(at, map, header ? "header" : "query", Need::needed);
         request.value = text(at, map, "value", Need::needed);
@@ -383,50 +337,26 @@ private:
             else if (host == "*" || (host.find('*', 1) != std::string::npos))
                 wrong(at, "'*.' stands in front of a name only, as in '*.example.com'");
         }
-        const auto ports = root.find("ports");
-        if (ports == root.end()) return;
-        if (!ports->is_array()) return wrong("/ports", "'ports' must be a list of numbers");
-        for (const Json& port : *ports) {
-            const auto number = port.is_number_unsigned() ? port.get<std::uint64_t>() : 0;
-            if (number < 1 || number > 65'535)
-                return wrong("/ports", "a port is a number from 1 to 65535");
-            kind_.ports.push_back(static_cast<std::uint16_t>(number));
-        }
     }
 
     void read_webhook(const Json& map) {
-        const YamlMark mark = document_.place("/webhook").value;
-        auto scheme = parse_webhook_scheme(
-            map, fmt::format("{}:{}:{}", document_.file, mark.line, mark.column));
-        if (!scheme) return errors_.push_back(scheme.error().message);
+        auto scheme = parse_webhook_scheme(map, "webhook");
+        if (!scheme)
+            return add(place("/webhook" + scheme.error().where) + ": " + scheme.error().message);
         // The shared secret is a field, of the connection or of the app.
-        if (!kind_.find_field(scheme->key_field) &&
-            std::ranges::count(kind_.provisioning, scheme->key_field, &KindField::name) == 0)
-            wrong("/webhook", "'key_field' is '{}', which is no field of this kind",
+        if (!is_field(scheme->key_field))
+            wrong("/webhook/key_field",
+                  "is '{}', which is no field of this kind; add it to 'fields' or "
+                  "'provisioning'",
                   scheme->key_field);
         kind_.webhook = *std::move(scheme);
     }
 
-    YamlDocument document_;
     std::string_view file_name_;
     ConnectorKind kind_;
-    std::vector<std::string> errors_;
 };
 
 }  // namespace
-
-std::optional<std::vector<std::string>> template_names(std::string_view text) {
-    std::vector<std::string> names;
-    while (true) {
-        const auto brace = text.find_first_of("{}");
-        if (brace == std::string_view::npos) return names;
-        const auto end = text.find_first_of("{}", brace + 1);
-        if (text[brace] != '{' || end == std::string_view::npos || text[end] != '}') return {};
-        names.emplace_back(text.substr(brace + 1, end - brace - 1));
-        if (names.back().empty()) return {};
-        text.remove_prefix(end + 1);
-    }
-}
 
 Result<ConnectorKind> read_kind(std::string_view text, std::string_view file_name) {
     auto document = read_yaml(text, file_name);

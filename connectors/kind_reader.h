@@ -13,7 +13,4 @@ namespace berth {
 // be the kind's name. Refusals begin with `FILE:LINE:COLUMN: `, all of them, a line each.
 Result<ConnectorKind> read_kind(std::string_view text, std::string_view file_name);
 
-// The names in a template's braces, in order; nothing when a brace is left open or is empty.
-std::optional<std::vector<std::string>> template_names(std::string_view text);
-
 }  // namespace berth

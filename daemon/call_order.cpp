@@ -4,48 +4,35 @@
 
 #include "base/text.h"
 #include "connectors/call_rules.h"
+#include "connectors/template.h"
+#include "daemon/manifests.h"
 #include "model/limits.h"
 
 namespace berth {
 namespace {
 
-ipc::Scope to_ipc_scope(const KeyScope& scope) {
-    return {
-        scope.kind == KeyScope::Kind::tenant ? ipc::ScopeKind::tenant : ipc::ScopeKind::integration,
-        scope.id};
-}
-
 // `{shop}` in an address is letters, digits and '-._~', so that it stays the part that it
 // is; where it stands for all of it, as in `{base_url}`, it may be an address.
 Result<std::string> fill_address(std::string_view text, const ConnectionMaterial& material) {
-    std::string filled;
-    while (!text.empty()) {
-        const auto open = text.find('{');
-        filled += text.substr(0, open);
-        if (open == std::string_view::npos) break;
-        const auto close = text.find('}', open);
-        if (close == std::string_view::npos)
-            return fail(FailureKind::invalid, "the kind has a '{{' without its '}}'");
-        const std::string name{text.substr(open + 1, close - open - 1)};
-        std::string_view value = material.find_readable(name);
+    return fill_template(text, [&](const TemplatePlace& place) -> Result<std::string> {
+        std::string_view value = material.find_readable(place.name);
         if (value.empty())
-            return fail_at(FailureKind::unprocessable, name,
-                           "the connection has no '{}' yet; set it first", name);
-        text.remove_prefix(close + 1);
+            return fail_at(FailureKind::unprocessable, place.name,
+                           "the connection has no '{}' yet; set it first", place.name);
         const bool is_address = value.starts_with("https://") || value.starts_with("http://");
-        const bool stands_alone = filled.empty() && (text.empty() || text.front() == '/');
+        const bool stands_alone =
+            place.before.empty() && (place.after.empty() || place.after.front() == '/');
         if (is_address && stands_alone) {
             while (value.ends_with('/'))
                 value.remove_suffix(1);
         } else if (percent_encoded_part(value) != value) {
-            return fail_at(FailureKind::unprocessable, name,
+            return fail_at(FailureKind::unprocessable, place.name,
                            "'{}' may have letters, digits and '-._~' only, since it becomes part "
                            "of an address",
-                           name);
+                           place.name);
         }
-        filled += value;
-    }
-    return filled;
+        return std::string{value};
+    });
 }
 
 // Of a pattern like `*.{shop}.example.com`, or of a whole address in a field.
@@ -58,7 +45,16 @@ Result<std::string> fill_host(std::string_view pattern, const ConnectionMaterial
     return target->host;
 }
 
-// A path is one below the kind's own address.
+// The administrator's instead of the kind's own, unless that is made of it.
+Result<std::string> base_address(const ConnectorKind& kind, const ConnectionMaterial& material) {
+    const auto given = material.provisioning.find("base_url");
+    const bool is_part = kind.base_url.find("{base_url}") != std::string::npos;
+    const bool is_given = given != material.provisioning.end() && !given->second.empty();
+    if (!kind.base_url.empty() && is_given && !is_part) return given->second;
+    return fill_address(kind.base_url, material);
+}
+
+// A path is one below that address.
 Result<std::string> whole_address(const ConnectorKind& kind, const ConnectionMaterial& material,
                                   const std::string& target) {
     if (!target.starts_with("/")) return target;
@@ -66,7 +62,7 @@ Result<std::string> whole_address(const ConnectorKind& kind, const ConnectionMat
         return fail_at(FailureKind::invalid, "body.target_url",
                        "'target_url' must be a whole address: the kind '{}' has none of its own",
                        kind.name);
-    auto base = fill_address(kind.base_url, material);
+    auto base = base_address(kind, material);
     if (!base) return base;
     while (base->ends_with('/'))
         base->pop_back();
@@ -79,6 +75,10 @@ std::vector<std::string> hosts_of_call(const ConnectorKind& kind,
     std::vector<std::string> hosts;
     for (const std::string& pattern : kind.hosts)
         if (auto host = fill_host(pattern, material)) hosts.push_back(std::move(*host));
+    if (const auto base = base_address(kind, material))
+        if (const auto target = parse_call_target(*base))
+            if (std::ranges::find(hosts, target->host) == hosts.end())
+                hosts.push_back(target->host);
     for (const std::string& one : named)
         hosts.push_back(one.substr(0, one.rfind(':')));
     return hosts;
@@ -98,15 +98,9 @@ Result<void> check_named(const CallTarget& target, std::size_t of_kind,
 
 std::vector<std::string> fields_of_auth(const RequestAuth& auth) {
     std::vector<std::string> names;
-    for (std::string_view text : {std::string_view{auth.value}, std::string_view{auth.user},
-                                  std::string_view{auth.password}})
-        for (auto open = text.find('{'); open != text.npos; open = text.find('{')) {
-            const auto close = text.find('}', open);
-            if (close == text.npos) break;
-            std::string name{text.substr(open + 1, close - open - 1)};
-            if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
-            text.remove_prefix(close + 1);
-        }
+    for (const std::string* text : {&auth.value, &auth.user, &auth.password})
+        for (const std::string& name : template_names(*text).value_or(std::vector<std::string>{}))
+            if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     return names;
 }
 
@@ -176,7 +170,7 @@ Job make_call_job(const ConnectionMaterial& material, const CallRequest& request
         const ConnectionSecret& secret = *material.find_secret(name);
         const DataKeyRow& key = material.key_of(secret);
         job.secrets.push_back({{std::string{kCallSecretPrefix} + name},
-                               {to_ipc_scope(secret.scope), secret.connector_id.value,
+                               {scope_for_runner(secret.scope), secret.connector_id.value,
                                 secret.sealed_as, secret.version},
                                {key.id, key.envelope},
                                secret.envelope});

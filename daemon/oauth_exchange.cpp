@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "daemon/manifests.h"
 #include "store/tenants.h"
 
 namespace berth {
@@ -36,11 +37,11 @@ void hand_over(Job& job, const char* name, const ConnectionMaterial& material,
                const ConnectionSecret* secret) {
     if (!secret) return;
     const DataKeyRow& key = material.key_of(*secret);
-    job.secrets.push_back(
-        {{name},
-         {to_ipc(secret->scope), secret->connector_id.value, secret->sealed_as, secret->version},
-         {key.id, key.envelope},
-         secret->envelope});
+    job.secrets.push_back({{name},
+                           {scope_for_runner(secret->scope), secret->connector_id.value,
+                            secret->sealed_as, secret->version},
+                           {key.id, key.envelope},
+                           secret->envelope});
 }
 
 std::string scope_text(const OAuth2& kind, const ConnectionMaterial& material) {
@@ -105,12 +106,6 @@ void add_answer(Job& job, OAuthRequest& request, const ConnectorKind& kind,
 
 }  // namespace
 
-ipc::Scope to_ipc(const KeyScope& scope) {
-    return {
-        scope.kind == KeyScope::Kind::tenant ? ipc::ScopeKind::tenant : ipc::ScopeKind::integration,
-        scope.id};
-}
-
 KeyScope scope_of_connection(const Connection& connection) {
     if (connection.tenant_id) return {KeyScope::Kind::tenant, connection.tenant_id->value};
     return {KeyScope::Kind::integration, connection.integration_id.value};
@@ -118,7 +113,7 @@ KeyScope scope_of_connection(const Connection& connection) {
 
 ipc::FieldRef field_of(const Connection& connection, std::string_view field,
                        std::uint64_t version) {
-    return {to_ipc(scope_of_connection(connection)), connection.connector_id.value,
+    return {scope_for_runner(scope_of_connection(connection)), connection.connector_id.value,
             std::string{field}, version};
 }
 
@@ -180,6 +175,7 @@ Result<Job> make_exchange(const ConnectorKind& kind, const ConnectionMaterial& m
     request.url = endpoint->url;
     request.plain_http = endpoint->url.starts_with("http://");
     request.client_auth = oauth.client_auth;
+    request.json = revoke ? oauth.json_revoke : oauth.json_token;
     if (order.grant == OAuthGrant::authorization_code)
         request.redirect_uri = settings.redirect_uri();
     if (order.grant == OAuthGrant::client_credentials) request.scope = scope_text(oauth, material);
@@ -189,8 +185,10 @@ Result<Job> make_exchange(const ConnectorKind& kind, const ConnectionMaterial& m
     if (auto added = add_client(job, material, order.grant); !added) return pass_on(added);
     add_tokens(job, material, order.grant);
     for (const PassingSecret& passing : order.passing)
-        job.secrets.push_back(
-            {{passing.name}, passing.where, {order.key.id, order.key.envelope}, passing.envelope});
+        job.passing.push_back({{passing.name},
+                               passing.where,
+                               {passing.key.id, passing.key.envelope},
+                               passing.envelope});
     if (!revoke) add_answer(job, request, kind, material, order);
     job.env.push_back(fmt::format("{}={}", oauth_env::kRequest, to_json_text(request)));
     return job;

@@ -43,6 +43,7 @@ std::uint64_t oauth_dice();
 struct PassingSecret {
     const char* name = nullptr;  // in the environment of berth-oauth
     ipc::FieldRef where;
+    DataKeyRow key;  // that it was sealed under; the answer is sealed under another, maybe
     std::string envelope;
 };
 
@@ -67,7 +68,6 @@ OAuthGrant renewal_grant(const ConnectorKind& kind);
 TokenGrant to_grant(const OAuth2& kind, const OAuthOutcome& outcome, const JobAnswer& answer,
                     OAuthGrant grant, Time now, std::uint64_t dice);
 
-ipc::Scope to_ipc(const KeyScope& scope);
 ipc::FieldRef field_of(const Connection& connection, std::string_view field, std::uint64_t version);
 KeyScope scope_of_connection(const Connection& connection);
 

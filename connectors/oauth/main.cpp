@@ -2,23 +2,14 @@
 // (docs/decisions/033-oauth.md). What to do is in the environment, and so are the secrets;
 // the answer goes to the standard output as records that berth-runner reads, the tokens
 // among them to be sealed. The log says what happened, and nothing that is secret.
-#include <curl/curl.h>
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
-#include <exception>
 
+#include "connectors/job_main.h"
 #include "connectors/oauth/ask.h"
 #include "connectors/oauth/exchange.h"
 
 namespace berth {
 namespace {
-
-std::string from_environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
-}
 
 OAuthSecrets read_secrets() {
     using namespace oauth_env;
@@ -38,43 +29,19 @@ Exchanged exchange(const OAuthRequest& request) {
     return our_fault(request, answer.error().message);
 }
 
-bool write_all(std::string_view text) {
-    while (!text.empty()) {
-        const auto wrote = ::write(STDOUT_FILENO, text.data(), text.size());
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(wrote));
-    }
-    return true;
-}
-
-int run() {
-    const auto request = parse_oauth_request(from_environment(oauth_env::kRequest));
-    if (!request) {
-        std::fprintf(stderr, "berth-oauth: %s\n", request.error().message.c_str());
-        return 2;
-    }
-    if (::curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        std::fputs("berth-oauth: libcurl cannot be used\n", stderr);
-        return 1;
-    }
+Result<std::string> run() {
+    auto request = parse_oauth_request(from_environment(oauth_env::kRequest));
+    if (!request) return pass_on(request);
     const Exchanged exchanged = exchange(*request);
-    std::fprintf(stderr, "%.*s: %.*s%s%s\n", static_cast<int>(to_string(request->grant).size()),
-                 to_string(request->grant).data(),
-                 static_cast<int>(to_string(exchanged.outcome.verdict).size()),
-                 to_string(exchanged.outcome.verdict).data(),
-                 exchanged.outcome.reason.empty() ? "" : ": ", exchanged.outcome.reason.c_str());
-    return write_all(answer_text(exchanged)) ? 0 : 1;
+    const OAuthOutcome& outcome = exchanged.outcome;
+    const std::string said =
+        fmt::format("{}: {}{}{}\n", to_string(request->grant), to_string(outcome.verdict),
+                    outcome.reason.empty() ? "" : ": ", outcome.reason);
+    std::fputs(said.c_str(), stderr);
+    return answer_text(exchanged);
 }
 
 }  // namespace
 }  // namespace berth
 
-int main() {
-    try {
-        return berth::run();
-    } catch (const std::exception& error) {  // the boundary of the program
-        std::fprintf(stderr, "berth-oauth: %s\n", error.what());
-        return 1;
-    }
-}
+int main() { return berth::job_main("berth-oauth", berth::run); }

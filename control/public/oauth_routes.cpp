@@ -2,23 +2,10 @@
 
 #include <utility>
 
+#include "control/public/form.h"
+
 namespace berth {
 namespace {
-
-// For text and for values of attributes.
-std::string escaped(std::string_view text) {
-    std::string safe;
-    for (const char c : text)
-        switch (c) {
-            case '&': safe += "&amp;"; break;
-            case '<': safe += "&lt;"; break;
-            case '>': safe += "&gt;"; break;
-            case '"': safe += "&quot;"; break;
-            case '\'': safe += "&#39;"; break;
-            default: safe += c;
-        }
-    return safe;
-}
 
 // What the provider said is in it: it runs nothing and loads nothing.
 void page(Reply reply, int status, std::string_view title, std::string_view text) {
@@ -32,7 +19,7 @@ void page(Reply reply, int status, std::string_view title, std::string_view text
                            "<meta name=\"viewport\" content=\"width=device-width\">"
                            "<title>{0}</title></head><body><main><h1>{0}</h1><p>{1}</p></main>"
                            "</body></html>\n",
-                           escaped(title), escaped(text)),
+                           html_escaped(title), html_escaped(text)),
                "text/html; charset=utf-8");
 }
 
