@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "connectors/template.h"
 
 namespace berth {
 namespace {
@@ -43,32 +44,22 @@ std::string percent_encoded(std::string_view text) {
 }
 
 Result<std::string> fill_in(std::string_view text, const EndpointValues& values) {
-    std::string filled;
-    while (!text.empty()) {
-        const auto open = text.find('{');
-        filled += text.substr(0, open);
-        if (open == std::string_view::npos) break;
-        const auto close = text.find('}', open);
-        if (close == std::string_view::npos)
-            return fail(FailureKind::invalid, "'{}' has a '{{' without its '}}'", printable(text));
-        const std::string name{text.substr(open + 1, close - open - 1)};
-        const auto provisioned = values.provisioned.find(name);
-        const auto typed_in = values.typed_in.find(name);
+    return fill_template(text, [&](const TemplatePlace& place) -> Result<std::string> {
+        const auto provisioned = values.provisioned.find(place.name);
+        const auto typed_in = values.typed_in.find(place.name);
         const bool trusted = provisioned != values.provisioned.end();
         if (!trusted && typed_in == values.typed_in.end())
-            return fail_at(FailureKind::unprocessable, name, "there is no '{}' yet; set it first",
-                           name);
+            return fail_at(FailureKind::unprocessable, place.name,
+                           "there is no '{}' yet; set it first", place.name);
         const std::string& value = trusted ? provisioned->second : typed_in->second;
-        const bool begins = trusted && filled.empty();
+        const bool begins = trusted && place.before.empty();
         if (value.empty() || (!begins && !std::ranges::all_of(value, is_unreserved)))
-            return fail_at(FailureKind::unprocessable, name,
+            return fail_at(FailureKind::unprocessable, place.name,
                            "'{}' may have letters, digits and '-._~' only, since it becomes part "
                            "of an address",
-                           name);
-        filled += value;
-        text.remove_prefix(close + 1);
-    }
-    return filled;
+                           place.name);
+        return value;
+    });
 }
 
 // What may stand in a URL of ours: visible ASCII, without user, fragment and backslash.
@@ -116,6 +107,10 @@ Result<Endpoint> make_endpoint(std::string_view url_template, const EndpointValu
             "it must be https; an administrator can allow it by naming '{}' in 'egress_allow'",
             named));
     return endpoint;
+}
+
+Result<std::string> make_issuer(const OAuth2& kind, const EndpointValues& values) {
+    return fill_in(kind.issuer, values);
 }
 
 std::string authorize_url(const OAuth2& kind, const Endpoint& authorize,
@@ -180,16 +175,21 @@ Result<std::string> read_callback(const QueryPairs& query, std::string_view issu
 TokenDecision decide_token(const TokenState& token, Time now, Time need_until) {
     if (token.refused) return Hopeless{token.reason};
     if (!token.expires) return Keep{};
+    const auto comes = [&](const std::optional<Time>& time, auto most) {
+        return time && *time > now && *time <= now + most + kSkew;
+    };
+    const bool set_back = token.granted > now + kSkew;
     const std::chrono::microseconds life = *token.expires - token.granted;
     const std::chrono::microseconds wanted = need_until - now;
     const auto need = wanted < life ? wanted : life / 2;
-    if (*token.expires - now >= need && *token.expires > now) return Keep{};
+    const bool is_known = !set_back || !token.renewable;
+    if (is_known && *token.expires - now >= need && *token.expires > now) return Keep{};
     if (!token.renewable) {
         if (*token.expires > now) return Keep{};
         return Hopeless{"it has expired, and the provider gave nothing to renew it with"};
     }
-    if (token.busy_until && *token.busy_until > now) return WaitUntil{*token.busy_until};
-    if (token.next_try && *token.next_try > now) return WaitUntil{*token.next_try};
+    if (comes(token.busy_until, kClaim)) return WaitUntil{*token.busy_until};
+    if (comes(token.next_try, kLongestRetryAfter)) return WaitUntil{*token.next_try};
     return Renew{};
 }
 

@@ -47,6 +47,9 @@ struct Endpoint {
 Result<Endpoint> make_endpoint(std::string_view url_template, const EndpointValues& values,
                                std::span<const std::string> plain_http);
 
+// Whom an answer must come from (RFC 9207); empty when the kind does not say.
+Result<std::string> make_issuer(const OAuth2& kind, const EndpointValues& values);
+
 struct AuthorizeRequest {
     std::string client_id;
     std::string redirect_uri;
@@ -86,7 +89,9 @@ struct Hopeless {
 using TokenDecision = std::variant<Keep, Renew, WaitUntil, Hopeless>;
 
 // Whoever needs the token until `need_until` asks this. A token that never lives so long is
-// renewed at half its life, so that it is not renewed for each run.
+// renewed at half its life, so that it is not renewed for each run. Times that lie further
+// ahead than anybody sets them are from before the clock was set back: nobody waits for
+// them, and a token that was granted then is renewed, since nobody knows how old it is.
 TokenDecision decide_token(const TokenState& token, Time now, Time need_until);
 // While the provider is out: it lives long enough for something to be tried with it.
 bool still_usable(const TokenState& token, Time now);
@@ -95,9 +100,7 @@ bool still_usable(const TokenState& token, Time now);
 // at most five minutes, spread by `dice`, and not before the provider wants it.
 Time next_try(int failures, std::chrono::seconds retry_after, Time now, std::uint64_t dice);
 
-// When a token that nobody asks for is renewed all the same: providers let refresh tokens
-// die that are not used.
-inline constexpr std::chrono::hours kKeepAlive{24 * 7};
+// When a token that nobody asks for is renewed all the same (kKeepAlive), spread by `dice`.
 Time keep_alive_at(Time renewed, std::uint64_t dice);
 
 }  // namespace berth

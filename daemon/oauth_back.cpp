@@ -8,6 +8,7 @@
 #include "daemon/oauth_cookie.h"
 #include "daemon/oauth_way.h"
 #include "store/connections.h"
+#include "store/provisioning.h"
 
 namespace berth {
 namespace {
@@ -58,6 +59,7 @@ void OAuth::finish(OAuthCallback callback, Done<OAuthEnd> done) {
     struct Taken {
         OAuthAttempt attempt;
         Connection connection;
+        Provisioning provisioning;
     };
     parts_.store.write(
         [hash, cookie_hash = oauth_hash(cookie.value_or("")),
@@ -66,7 +68,10 @@ void OAuth::finish(OAuthCallback callback, Done<OAuthEnd> done) {
             if (!attempt) return pass_on(attempt);
             auto connection = get_connection(db, attempt->connection);
             if (!connection) return pass_on(connection);
-            return Taken{std::move(*attempt), std::move(*connection)};
+            auto provisioning =
+                get_provisioning(db, connection->integration_id, connection->connector_name);
+            if (!provisioning) return pass_on(provisioning);
+            return Taken{std::move(*attempt), std::move(*connection), std::move(*provisioning)};
         },
         [this, query = callback.query.all(), alive = alive_,
          done = std::move(done)](Result<Taken> taken) mutable {
@@ -74,7 +79,10 @@ void OAuth::finish(OAuthCallback callback, Done<OAuthEnd> done) {
             if (!taken) return done(went_wrong(taken.error().message));
             auto kind = oauth_kind(parts_.kinds, taken->connection);
             if (!kind) return done(went_wrong(kind.error().message));
-            auto code = read_callback(query, (*kind)->oauth2->issuer);
+            auto issuer = make_issuer(*(*kind)->oauth2, {taken->provisioning.readable,
+                                                         taken->connection.readable});
+            if (!issuer) return done(went_wrong(issuer.error().message));
+            auto code = read_callback(query, *issuer);
             if (!code) return done(went_wrong(code.error().message));
             auto going = std::make_shared<Exchange>();
             going->attempt = std::move(taken->attempt);
@@ -132,47 +140,57 @@ void OAuth::connect_client(Caller who, OAuthTarget target, Done<Connection> done
 
 // The data key first: it is made if this is the owner's first secret.
 void OAuth::exchange(std::shared_ptr<Exchange> going) {
-    parts_.keys.with_data_key(
-        scope_of_connection(going->connection), going->attempt.actor,
-        [this, going, alive = alive_](Result<DataKeyRow> key) {
-            if (!*alive) return;
-            if (!key) return going->done(pass_on(key));
-            if (going->code && going->code->key.id != key->id)
-                return going->done(
-                    fail(FailureKind::conflict, "the keys were changed meanwhile; begin again"));
-            run_exchange(going, *key);
-        });
+    parts_.keys.with_data_key(scope_of_connection(going->connection), going->attempt.actor,
+                              [this, going, alive = alive_](Result<DataKeyRow> key) {
+                                  if (!*alive) return;
+                                  if (!key) return going->done(pass_on(key));
+                                  run_exchange(going);
+                              });
 }
 
-void OAuth::run_exchange(const std::shared_ptr<Exchange>& going, const DataKeyRow& key) {
+void OAuth::run_exchange(const std::shared_ptr<Exchange>& going) {
     struct Claimed {
         ConnectionMaterial material;
         std::uint64_t ticket = 0;
+        DataKeyRow key{};           // of the answer
+        DataKeyRow verifier_key{};  // from when the way began: it may be replaced by now
     };
     parts_.store.write(
         [attempt = going->attempt, now = parts_.clock.now()](Db& db) mutable -> Result<Claimed> {
             const By by{attempt.actor, now};
             auto material = connection_secrets(db, by, attempt.connection, "authorize");
             if (!material) return pass_on(material);
-            const auto ticket = reserve_version(db, attempt.connection);
+            const KeyScope scope = scope_of_connection(material->connection);
+            Claimed claimed{std::move(*material), reserve_version(db, attempt.connection)};
+            auto key = get_data_key(db, scope);
+            if (!key) return pass_on(key);
+            claimed.key = std::move(*key);
+            if (!attempt.verifier.empty()) {
+                auto old = data_key_of(db, scope, attempt.verifier);
+                if (!old)
+                    return fail(FailureKind::conflict,
+                                "the keys were changed meanwhile; begin again");
+                claimed.verifier_key = std::move(*old);
+            }
             attempt.created = now;  // when it is asked: the token's life begins no earlier
-            begin_exchange(db, attempt, ticket);
-            return Claimed{std::move(*material), ticket};
+            begin_exchange(db, attempt, claimed.ticket);
+            return claimed;
         },
-        [this, going, key, alive = alive_](Result<Claimed> claimed) {
+        [this, going, alive = alive_](Result<Claimed> claimed) {
             if (!*alive) return;
             if (!claimed) return going->done(pass_on(claimed));
             auto kind = oauth_kind(parts_.kinds, going->connection);
             if (!kind) return going->done(pass_on(kind));
-            ExchangeOrder order{going->grant, claimed->ticket, key, going->attempt.actor, {}};
+            ExchangeOrder order{
+                going->grant, claimed->ticket, claimed->key, going->attempt.actor, {}};
             if (going->code)
-                order.passing.push_back(
-                    {oauth_env::kCode, going->code->where, going->code->envelope});
+                order.passing.push_back({oauth_env::kCode, going->code->where, going->code->key,
+                                         going->code->envelope});
             if (!going->attempt.verifier.empty())
                 order.passing.push_back(
                     {oauth_env::kVerifier,
                      field_of(going->connection, kVerifierField, going->attempt.version),
-                     going->attempt.verifier});
+                     claimed->verifier_key, going->attempt.verifier});
             auto job = make_exchange(**kind, claimed->material, order, parts_.settings);
             if (!job) return going->done(pass_on(job));
             job->purpose = "authorize";

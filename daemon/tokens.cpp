@@ -17,8 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using End = TokensReady::End;
 
-// Longer than its job can live, so that no two ask at once even when one of us dies.
-constexpr auto kClaim = 60s;
 constexpr auto kStoreAgain = 500ms;
 constexpr int kStoreTries = 1200;  // ten minutes of a full disk
 constexpr auto kOursAgain = 2s;
@@ -220,6 +218,7 @@ void Tokens::ask(const FlightPtr& flight, Asked asked) {
 
 // Nothing came of it that the provider had a part in.
 void Tokens::drop(const FlightPtr& flight, std::uint64_t ticket, TokensReady ready) {
+    ++(ready.end == End::ours ? counts_.ours : counts_.refused);
     parts_.store.finish(
         [id = flight->connection, ticket](Db& db) { release_token(db, id, ticket); },
         [this, flight, ready, alive = alive_](Result<void>) mutable {
@@ -277,7 +276,7 @@ void Tokens::tell(ConnectionId id, const KeptAnswer& kept) {
         case OAuthVerdict::refused_grant:
         case OAuthVerdict::refused_client: ++counts_.refused; break;
         case OAuthVerdict::outage: ++counts_.outages; break;
-        case OAuthVerdict::ours: break;
+        case OAuthVerdict::ours: ++counts_.ours; break;
     }
     if (kept.verdict == OAuthVerdict::granted)
         log_info("renewed a token", {{"connection", id.str()}});

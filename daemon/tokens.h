@@ -71,6 +71,7 @@ public:
         std::uint64_t renewed = 0;
         std::uint64_t refused = 0;
         std::uint64_t outages = 0;
+        std::uint64_t ours = 0;  // no runner, no sandbox, a job that was killed
     };
     const Counts& counts() const { return counts_; }
 

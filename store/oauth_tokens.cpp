@@ -68,8 +68,9 @@ Result<std::uint64_t> claim_token(Db& db, ConnectionId connection, Time now, Tim
     const std::uint64_t ticket = next_version(db, connection);
     const auto claimed = db.exec(
         "update oauth_tokens set ticket = $2, asked = $3, busy_until = $4"
-        " where connection_id = $1 and refused = 0 and (busy_until is null or busy_until <= $3)",
-        {connection, ticket, now, until});
+        " where connection_id = $1 and refused = 0"
+        " and (busy_until is null or busy_until <= $3 or busy_until > $5)",
+        {connection, ticket, now, until, until + kSkew});
     if (claimed == 0)
         return fail(FailureKind::conflict, "the token of connection '{}' is being renewed already",
                     connection.value);
@@ -158,10 +159,11 @@ std::vector<ConnectionId> due_tokens(Db& db, Time now, std::int64_t limit) {
     return read_rows(db.query("select connection_id from oauth_tokens"
                               " join connections on connections.id = connection_id"
                               " left join tenants on tenants.id = connections.tenant_id"
-                              " where keep_alive is not null and keep_alive <= $1"
+                              " where keep_alive is not null"
+                              "  and (keep_alive <= $1 or keep_alive > $2)"
                               "  and (tenants.id is null or tenants.archived = 0)"
-                              " order by keep_alive limit $2",
-                              {now, limit}),
+                              " order by keep_alive limit $3",
+                              {now, now + kKeepAlive + kSkew, limit}),
                      [](const Row& row) { return ConnectionId{row.integer(0)}; });
 }
 
@@ -176,8 +178,10 @@ std::optional<Time> next_keep_alive(Db& db) {
 }
 
 void put_off_keep_alive(Db& db, ConnectionId connection, Time now, Time until) {
-    db.exec("update oauth_tokens set keep_alive = $3 where connection_id = $1 and keep_alive <= $2",
-            {connection, now, until});
+    db.exec(
+        "update oauth_tokens set keep_alive = $3 where connection_id = $1"
+        " and (keep_alive <= $2 or keep_alive > $4)",
+        {connection, now, until, until + kSkew});
 }
 
 }  // namespace berth

@@ -1,10 +1,11 @@
 """A customer's browser, as far as OAuth2 needs one: follows redirects, keeps cookies per site,
 logs in and consents on oidc-provider's own pages. Ours it reaches through the public socket.
 
-browser.py PUBLIC_URL PUBLIC_SOCKET [--no-cookies] [--stop] START...
-For each START one line of JSON: {"status": ..., "body": ..., "url": ...} of the last page.
-With --no-cookies it forgets what our pages set; with --stop it does not come back to us, and
-gives the address that it was sent to.
+browser.py PUBLIC_URL PUBLIC_SOCKET [--no-cookies] [--stop] [--deny] [--put=NAME=VALUE] START...
+For each START one line of JSON: {"status": ..., "body": ..., "url": ..., "headers": ...} of the
+last page. With --no-cookies it forgets what our pages set; with --stop it does not come back to
+us, and gives the address that it was sent to; with --deny it does not consent; --put comes back
+with another value of a parameter, or without it when VALUE is empty.
 """
 import http.client
 import json
@@ -15,6 +16,8 @@ import urllib.parse
 
 forget = "--no-cookies" in sys.argv
 stop = "--stop" in sys.argv
+deny = "--deny" in sys.argv
+puts = [a[len("--put="):].split("=", 1) for a in sys.argv[1:] if a.startswith("--put=")]
 public_url, public_socket, *starts = [a for a in sys.argv[1:] if not a.startswith("--")]
 
 
@@ -22,6 +25,14 @@ class Public(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.connect(public_socket)
+
+
+def altered(url):
+    parts = urllib.parse.urlsplit(url)
+    pairs = urllib.parse.parse_qsl(parts.query)
+    for name, value in puts:
+        pairs = [pair for pair in pairs if pair[0] != name] + ([(name, value)] if value else [])
+    return urllib.parse.urlunsplit(parts._replace(query=urllib.parse.urlencode(pairs)))
 
 
 class Browser:
@@ -54,7 +65,9 @@ class Browser:
         form = None
         for _ in range(30):
             if stop and "/callback/oauth2?" in url:
-                return {"status": 0, "body": "", "url": url}
+                return {"status": 0, "body": "", "url": url, "headers": {}}
+            if "/callback/oauth2?" in url:
+                url = altered(url)
             answer, text = self.ask(url, form)
             form = None
             location = answer.headers.get("location")
@@ -64,10 +77,15 @@ class Browser:
             action = re.search(r'action="([^"]+)"', text)
             prompt = re.search(r'name="prompt" value="(\w+)"', text)
             if answer.status != 200 or not action or not prompt:
-                return {"status": answer.status, "body": text, "url": url}
+                return {"status": answer.status, "body": text, "url": url,
+                        "headers": {k.lower(): v for k, v in answer.headers.items()}}
+            abort = re.search(r'href="([^"]+/abort)"', text)
+            if deny and abort:
+                url = urllib.parse.urljoin(url, abort.group(1))
+                continue
             url = urllib.parse.urljoin(url, action.group(1))
             form = {"prompt": prompt.group(1), "login": "somebody", "password": "x"}
-        return {"status": -1, "body": "it goes round in circles", "url": url}
+        return {"status": -1, "body": "it goes round in circles", "url": url, "headers": {}}
 
 
 for start in starts:

@@ -54,6 +54,20 @@ TEST_CASE("each grant sends what its section of the RFC wants", "[oauth]") {
           "Basic YSUzQWI6YytkJTI1");
 }
 
+TEST_CASE("a provider that wants JSON gets the same, as an object of texts", "[oauth]") {
+    auto asked = request(OAuthGrant::authorization_code);
+    asked.json = true;
+    const auto code = make_form(asked, kSecrets);
+    REQUIRE(code);
+    CHECK(code->content_type == "application/json");
+    CHECK(code->body ==
+          R"({"code":"the-code","code_verifier":"the-verifier","grant_type":"authorization_code",)"
+          R"("redirect_uri":"https://h.example/cb"})");
+    CHECK(code->authorization == "Basic Y2xpZW50LTE6dGhlLWNsaWVudC1zZWNyZXQ=");
+    CHECK(make_form(request(), kSecrets)->content_type == "application/x-www-form-urlencoded");
+    CHECK(parse_oauth_request(to_json_text(asked)).value() == asked);
+}
+
 TEST_CASE("what a grant needs and has not is named", "[oauth]") {
     const auto no_token = make_form(request(), {"id", "s", "", "", "", ""});
     REQUIRE_FALSE(no_token);

@@ -3,10 +3,15 @@
 // live in a file, so that it can be killed and started again. Line commands on its input
 // change how it behaves:
 //   ttl SECONDS    of access tokens from now on
-//   revoke         every grant, as if the customer had taken the consent back
+//   revoke [N]     every grant, or N of them, as if the customer had taken the consent back
 //   refuse on|off  the token endpoint answers 503
+//   hold asked     what asks the token endpoint waits, before anything is done
+//   hold answered  its answers wait: the old refresh token is used up by then
+//   hold off       they go on; whoever has hung up meanwhile has asked nothing
 //   count          nothing more
-// Each answers `{"granted": n, "refreshed": n, "revoked": n, "asked": n}`.
+// Each answers `{"granted": n, "refreshed": n, "revoked": n, "asked": n, "held": n, "gone": n,
+// "tokens": n}`: how many are held now, of those how many have hung up, and the refresh tokens
+// that are good.
 'use strict';
 const fs = require('fs');
 const http = require('http');
@@ -19,7 +24,10 @@ const redirect = process.argv[5];
 // What oidc-provider has to say goes where nobody waits for an answer.
 console.info = console.log = console.warn = console.error;
 
-const state = { ttl: 3600, refuse: false, count: { granted: 0, refreshed: 0, revoked: 0, asked: 0 } };
+const state = {
+  ttl: 3600, refuse: false, hold: 'off', held: [],
+  count: { granted: 0, refreshed: 0, revoked: 0, asked: 0, gone: 0 },
+};
 let rows = new Map();
 try {
   rows = new Map(JSON.parse(fs.readFileSync(file, 'utf8')));
@@ -103,6 +111,13 @@ async function main() {
         response.writeHead(503, { 'retry-after': '1' });
         return response.end();
       }
+      if (state.hold !== 'off') request.socket.once('close', () => { state.count.gone += 1; });
+      if (state.hold === 'asked')
+        return state.held.push(() => { if (!request.socket.destroyed) handle(request, response); });
+      if (state.hold === 'answered') {
+        const end = response.end;
+        response.end = (...rest) => { state.held.push(() => end.apply(response, rest)); };
+      }
     }
     if (request.url.startsWith('/token/revocation')) state.count.revoked += 1;
     return handle(request, response);
@@ -112,12 +127,23 @@ async function main() {
     const [word, value] = line.split(' ');
     if (word === 'ttl') state.ttl = Number(value);
     if (word === 'refuse') state.refuse = value === 'on';
+    if (word === 'hold') {
+      state.hold = value;
+      if (value === 'off') for (const go of state.held.splice(0)) go();
+    }
     if (word === 'revoke') {
-      for (const key of [...rows.keys()])
-        if (key.startsWith('RefreshToken:') || key.startsWith('Grant:')) rows.delete(key);
+      const grants = [...rows.keys()].filter((key) => key.startsWith('Grant:'))
+          .slice(0, value ? Number(value) : undefined).map((key) => key.slice('Grant:'.length));
+      for (const [key, row] of [...rows])
+        if (grants.includes(row.grantId) || grants.some((id) => key === `Grant:${id}`))
+          rows.delete(key);
       save();
     }
-    process.stdout.write(`${JSON.stringify(state.count)}\n`);
+    const now = Date.now() / 1000;
+    const good = [...rows].filter(([key, row]) =>
+      key.startsWith('RefreshToken:') && !row.consumed && !(row.exp < now));
+    process.stdout.write(`${JSON.stringify(
+      { ...state.count, held: state.held.length, tokens: good.length })}\n`);
   }).on('close', () => process.exit(0));
 }
 main().catch((error) => { process.stderr.write(`${error.stack}\n`); process.exit(1); });

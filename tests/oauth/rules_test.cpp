@@ -127,6 +127,15 @@ TEST_CASE("only a path of ours is returned to", "[oauth]") {
     }
 }
 
+TEST_CASE("the issuer is the kind's, filled in like its endpoints", "[oauth]") {
+    OAuth2 kind;
+    CHECK(make_issuer(kind, {})->empty());
+    kind.issuer = "https://{region}.provider.example";
+    CHECK(*make_issuer(kind, {{}, {{"region", "eu"}}}) == "https://eu.provider.example");
+    CHECK_FALSE(make_issuer(kind, {{}, {{"region", "evil.example/"}}}));
+    CHECK_FALSE(make_issuer(kind, {}));
+}
+
 TEST_CASE("a callback gives its code only when it comes from the issuer", "[oauth]") {
     CHECK(*read_callback({{"code", "abc"}, {"state", "s"}}, "") == "abc");
     CHECK(*read_callback({{"code", "abc"}, {"iss", "https://i"}}, "https://i") == "abc");
@@ -192,6 +201,27 @@ TEST_CASE("without anything to renew it a token serves until it ends", "[oauth]"
     token.renewable = false;
     CHECK(decide_token(token, kNow + 4min, kNow + 1h) == TokenDecision{Keep{}});
     CHECK(std::holds_alternative<Hopeless>(decide_token(token, kNow + 5min, kNow + 1h)));
+}
+
+TEST_CASE("a clock that was set back makes nobody wait, and no token older than it is", "[oauth]") {
+    // Granted under a clock that was ahead: by this one it would live far too long.
+    TokenState token = state(kNow + 24h, kNow + 25h);
+    CHECK(decide_token(token, kNow, kNow + 10min) == TokenDecision{Renew{}});
+    token.renewable = false;  // there is nothing better
+    CHECK(decide_token(token, kNow, kNow + 10min) == TokenDecision{Keep{}});
+    // Clocks of two hosts may differ a little.
+    CHECK(decide_token(state(kNow + 30s, kNow + 1h), kNow, kNow + 10min) == TokenDecision{Keep{}});
+
+    token = state(kNow - 2h, kNow - 1h);
+    token.busy_until = kNow + 2min;
+    CHECK(decide_token(token, kNow, kNow) == TokenDecision{WaitUntil{kNow + 2min}});
+    token.busy_until = kNow + 2min + 1us;  // nobody claims for so long
+    CHECK(decide_token(token, kNow, kNow) == TokenDecision{Renew{}});
+    token.busy_until.reset();
+    token.next_try = kNow + 16min;
+    CHECK(decide_token(token, kNow, kNow) == TokenDecision{WaitUntil{kNow + 16min}});
+    token.next_try = kNow + 24h;
+    CHECK(decide_token(token, kNow, kNow) == TokenDecision{Renew{}});
 }
 
 TEST_CASE("whatever the times are, a kept token is good now", "[oauth]") {
