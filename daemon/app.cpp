@@ -71,12 +71,13 @@ void log_sweep(const Result<Swept>& swept) {
                                          {"slices", swept->slices}});
 }
 
-KindBook load_kinds(const Config& config) {
-    const auto program = std::filesystem::read_symlink("/proc/self/exe");
-    auto kinds = KindBook::load(shipped_kinds(program.parent_path()), config.connector_kinds);
+std::filesystem::path program_folder() {
+    return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+}
+
+void tell_troubles(const KindBook& kinds) {
     for (const std::string& trouble : kinds.troubles())
         log_error("a connector kind is not used", {{"why", trouble}});
-    return kinds;
 }
 
 class AppImpl final : public App {
@@ -88,6 +89,7 @@ public:
           loop_{std::move(loop)},
           store_{std::move(store)},
           sockets_{std::move(sockets)} {
+        tell_troubles(kinds_);
         add_integration_routes(router_, api_);
         add_connection_routes(router_, connections_);
         add_tenant_routes(router_, api_);
@@ -113,6 +115,9 @@ public:
         add_hook_routes(public_router_, hooks_,
                         static_cast<std::size_t>(config_.webhook_body_mib) * limits::MiB);
         api_.add_metric([this] { return hooks_.metric(); });
+        api_.add_metric([this] { return hooks_.macs(); });
+        api_.add_metric([this] { return job_metric(jobs_.counts()); });
+        api_.add_metric([this] { return token_metric(tokens_.counts()); });
         api_.add_check([this] {
             return check_public(public_server_ ? Served::yes : Served::no, config_.public_url);
         });
@@ -194,6 +199,8 @@ private:
             set_log_level(config_.log_level);
             retention_.set_policy(config_.retention);
             book_.keep_history(config_.retention.slots);
+            kinds_.reload(config_.connector_kinds);
+            tell_troubles(kinds_);
             log_info("took the settings", {{"changed", changed.size()}});
             if (const auto hint = restart_hint(changed); !hint.empty()) log_warning(hint);
         }
@@ -355,7 +362,7 @@ private:
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<Store> store_;
     Sockets sockets_;
-    const KindBook kinds_ = load_kinds(config_);
+    KindBook kinds_{shipped_kinds(program_folder()), config_.connector_kinds};
     LogStore logs_{config_.store_dir() / "logs", *loop_,
                    [&store = *store_](const StoreError& trouble) { store.notice(trouble); }};
     LogHub hub_{logs_};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "daemon/manifests.h"
 #include "model/limits.h"
 
 namespace berth {
@@ -67,13 +68,15 @@ JobAnswer answer_of(ipc::JobEnded message) {
     return answer;
 }
 
-ipc::StartJob start_of(JobId id, Job& job, const std::string& release) {
+ipc::StartJob start_of(JobId id, Job& job, std::vector<ipc::Manifest> manifests,
+                       const std::string& release) {
     ipc::StartJob start;
     start.job = static_cast<std::uint64_t>(id.value);
     start.program = program_of(job.program);
     start.release = release;
     start.env = std::move(job.env);
     start.secrets = std::move(job.secrets);
+    start.passing = std::move(job.passing);
     start.files = std::move(job.files);
     start.seal = std::move(job.seal);
     start.egress_names = std::move(job.egress_names);
@@ -81,6 +84,7 @@ ipc::StartJob start_of(JobId id, Job& job, const std::string& release) {
     start.wall_time_s = std::clamp(job.wall_time, std::chrono::seconds{1},
                                    std::chrono::seconds{limits::kJobWallTime})
                             .count();
+    start.manifests = std::move(manifests);
     return start;
 }
 
@@ -147,16 +151,23 @@ void JobFlow::begin(FlightPtr flight) {
     ++of_connection_[flight->job.connection];
     parts_.store.write(
         [by = By{flight->job.actor, parts_.clock.now()},
-         job = NewJob{flight->job.connection, program_of(flight->job.program),
-                      flight->job.purpose}](Db& db) { return begin_job(db, by, job); },
-        [this, flight, alive = alive_](Result<JobId> id) {
-            if (*alive) begun(flight, std::move(id));
+         job = NewJob{flight->job.connection, program_of(flight->job.program), flight->job.purpose},
+         secrets = flight->job.secrets](Db& db) mutable -> Result<Begun> {
+            auto id = begin_job(db, by, job);
+            if (!id) return pass_on(id);
+            auto manifests = manifests_now(db, secrets);
+            if (!manifests) return pass_on(manifests);
+            return Begun{*id, std::move(secrets), std::move(*manifests)};
+        },
+        [this, flight, alive = alive_](Result<Begun> begun) {
+            if (*alive) tell_runner(flight, std::move(begun));
         });
 }
 
-void JobFlow::begun(const FlightPtr& flight, Result<JobId> id) {
-    if (!id) return over(flight, pass_on(id));
-    const auto number = static_cast<std::uint64_t>(id->value);
+void JobFlow::tell_runner(const FlightPtr& flight, Result<Begun> begun) {
+    if (!begun) return over(flight, pass_on(begun));
+    const auto number = static_cast<std::uint64_t>(begun->id.value);
+    flight->job.secrets = std::move(begun->secrets);
     live_.emplace(number, flight);
     if (auto why = refusal()) {  // it has come since
         ipc::JobEnded never;
@@ -165,7 +176,8 @@ void JobFlow::begun(const FlightPtr& flight, Result<JobId> id) {
         never.text = why->message;
         return ended(std::move(never));
     }
-    parts_.runner.start_job(start_of(*id, flight->job, *programs_));
+    parts_.runner.start_job(
+        start_of(begun->id, flight->job, std::move(begun->manifests), *programs_));
 }
 
 void JobFlow::programs_stored(Result<std::string> release) {
@@ -198,6 +210,7 @@ void JobFlow::on_record(const ipc::JobEnded& message, Result<JobView> job) {
     const auto found = live_.extract(message.job);
     const bool unknown = !job && job.error().kind == FailureKind::not_found;
     const bool has_answer = job && answered(message);
+    if (job) ++counts_[{job->purpose, job->state}];
     if (unknown || (job && !has_answer)) settled(message.job);
     if (found) {
         const FlightPtr flight = found.mapped();
@@ -246,10 +259,12 @@ void JobFlow::live_jobs(const std::vector<std::uint64_t>& jobs) {
 // Their secrets and what they answered were in its memory only. Should it be there still,
 // it tells of them when it is connected again.
 void JobFlow::runner_gone(const std::string& why) {
-    for (const auto& [id, flight] : std::exchange(live_, {}))
+    for (const auto& [id, flight] : std::exchange(live_, {})) {
+        ++counts_[{flight->job.purpose, JobState::lost}];
         over(flight, fail(FailureKind::unavailable,
                           "job {} ({} {}) was lost with the connection to berth-runner: {}", id,
                           program_of(flight->job.program), flight->job.purpose, why));
+    }
     next();
 }
 

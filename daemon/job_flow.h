@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "daemon/jobs.h"
@@ -50,6 +51,10 @@ public:
     // Nothing more is begun; what is live is left to the next berthd.
     void close();
 
+    // Those that ended since this berthd began, by purpose and state.
+    using Counts = std::map<std::pair<std::string, JobState>, std::uint64_t>;
+    const Counts& counts() const { return counts_; }
+
     std::size_t in_flight() const { return in_flight_; }
     std::size_t waiting() const { return waiting_.size(); }
 
@@ -59,13 +64,19 @@ private:
         Done<JobAnswer> done;
     };
     using FlightPtr = std::shared_ptr<Flight>;
+    // On record, with its secrets as they are at that moment: it may have waited long.
+    struct Begun {
+        JobId id;
+        std::vector<ipc::RunSecret> secrets;
+        std::vector<ipc::Manifest> manifests;
+    };
 
     std::optional<Failure> refusal() const;
     bool has_room(ConnectionId connection) const;
     void next();
     void refuse_waiting(const Failure& why);
     void begin(FlightPtr flight);
-    void begun(const FlightPtr& flight, Result<JobId> id);
+    void tell_runner(const FlightPtr& flight, Result<Begun> begun);
     void on_record(const ipc::JobEnded& message, Result<JobView> job);
     void over(const FlightPtr& flight, Result<JobAnswer> answer);
 
@@ -77,6 +88,7 @@ private:
     std::map<ConnectionId, std::size_t> of_connection_;
     std::map<std::uint64_t, FlightPtr> live_;  // told to the runner
     std::map<std::string, Take, std::less<>> takes_;
+    Counts counts_;
     bool closed_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "model/version.h"
+#include "model/webhooks.h"
 
 namespace berth {
 namespace {
@@ -64,6 +65,57 @@ Metric ended_runs(const Measured& m) {
 }
 
 }  // namespace
+
+Metric job_metric(const JobFlow::Counts& ended) {
+    Metric metric{"berth_jobs_total",
+                  MetricKind::counter,
+                  "Token exchanges and connector calls that have ended, by purpose and state.",
+                  {}};
+    for (const char* purpose : {"authorize", "refresh", "revoke", "call"})
+        for (const JobState state : {JobState::succeeded, JobState::failed, JobState::lost}) {
+            const auto found = ended.find({purpose, state});
+            metric.samples.push_back(
+                {{{"purpose", purpose}, {"state", std::string{to_string(state)}}},
+                 found == ended.end() ? 0.0 : static_cast<double>(found->second)});
+        }
+    return metric;
+}
+
+Metric token_metric(const Tokens::Counts& renewals) {
+    return {"berth_token_renewals_total",
+            MetricKind::counter,
+            "Tokens that were to be renewed, by what came of it.",
+            {labelled("outcome", "renewed", renewals.renewed),
+             labelled("outcome", "refused", renewals.refused),
+             labelled("outcome", "outage", renewals.outages),
+             labelled("outcome", "ours", renewals.ours)}};
+}
+
+Metric delivery_metric(const std::map<std::string, std::uint64_t>& outcomes) {
+    Metric metric{"berth_webhook_deliveries_total",
+                  MetricKind::counter,
+                  "Requests to webhook addresses, by outcome.",
+                  {}};
+    using enum HookOutcome;
+    std::vector<std::string> words{"unknown"};
+    for (const HookOutcome outcome :
+         {accepted, duplicate, handshake, refused, limited, unavailable})
+        words.emplace_back(to_string(outcome));
+    for (const std::string& word : words) {
+        const auto found = outcomes.find(word);
+        metric.samples.push_back(
+            labelled("outcome", word, found == outcomes.end() ? 0 : found->second));
+    }
+    return metric;
+}
+
+Metric mac_metric(const MacCounts& macs) {
+    return {"berth_webhook_macs_total",
+            MetricKind::counter,
+            "Signatures of deliveries, by what berth-runner said of them.",
+            {labelled("verdict", "right", macs.right), labelled("verdict", "wrong", macs.wrong),
+             labelled("verdict", "unchecked", macs.unchecked)}};
+}
 
 ProcessUse read_process_use() {
     ProcessUse use;

@@ -3,12 +3,15 @@
 
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "control/metrics.h"
+#include "daemon/job_flow.h"
 #include "daemon/run_flow.h"
+#include "daemon/tokens.h"
 #include "model/run_state.h"
 #include "model/values.h"
 #include "sandbox/ipc/messages.h"
@@ -40,5 +43,17 @@ struct Measured {
 };
 
 std::vector<Metric> make_metrics(const Measured& measured);
+
+// Of those who count for themselves.
+Metric job_metric(const JobFlow::Counts& ended);
+Metric token_metric(const Tokens::Counts& renewals);
+// By outcome, `unknown` with them; and of those that were checked, by what berth-runner said.
+Metric delivery_metric(const std::map<std::string, std::uint64_t>& outcomes);
+struct MacCounts {
+    std::uint64_t right = 0;
+    std::uint64_t wrong = 0;
+    std::uint64_t unchecked = 0;  // there was no runner, or it could not use the secret
+};
+Metric mac_metric(const MacCounts& macs);
 
 }  // namespace berth

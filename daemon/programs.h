@@ -1,6 +1,7 @@
 // berth-oauth and berth-call on their way into the sandbox: a release like any other, made
 // of the programs that lie beside berthd, or in ../lib/berth. Content-addressed, so that every
-// start finds that of the one before, and an upgrade makes a new one.
+// start finds that of the one before, and an upgrade makes a new one. The one before it stays
+// for a way back; what is older goes.
 #pragma once
 
 #include <filesystem>

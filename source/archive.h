@@ -42,5 +42,7 @@ Result<StoredRelease> store_release(int tar_fd, const std::filesystem::path& rel
 Result<StoredRelease> store_release(std::string_view tar, const std::filesystem::path& releases_dir,
                                     const UnpackLimits& limits = {});
 void remove_unfinished_releases(const std::filesystem::path& releases_dir);
+// Whole or not at all, as far as anybody looks. Nobody may be about to start it.
+void remove_release(const std::filesystem::path& releases_dir, const std::string& hash);
 
 }  // namespace berth

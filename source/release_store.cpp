@@ -142,6 +142,13 @@ Result<StoredRelease> store_release(std::string_view tar, const fs::path& releas
     return store(tar, releases_dir, limits);
 }
 
+void remove_release(const fs::path& releases_dir, const std::string& hash) {
+    // What is half removed is no release, and is cleared at the next start.
+    const fs::path gone = releases_dir / fmt::format("{}{}", kUnfinished, random_id());
+    if (::rename((releases_dir / hash).c_str(), gone.c_str()) != 0 && errno == ENOENT) return;
+    remove_tree(gone);
+}
+
 void remove_unfinished_releases(const fs::path& releases_dir) {
     if (!fs::exists(releases_dir)) return;
     std::vector<fs::path> unfinished;

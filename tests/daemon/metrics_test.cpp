@@ -55,13 +55,37 @@ TEST_CASE("what the pool tells is in seconds and counts", "[daemon]") {
 
 TEST_CASE("names of metrics follow the custom: unique, counters end in _total", "[daemon]") {
     std::set<std::string> names;
-    for (const Metric& metric : make_metrics({})) {
+    auto all = make_metrics({});
+    for (const Metric& metric :
+         {job_metric({}), token_metric({}), delivery_metric({}), mac_metric({})})
+        all.push_back(metric);
+    for (const Metric& metric : all) {
         INFO(metric.name);
         CHECK(names.insert(metric.name).second);
         CHECK(metric.name.ends_with("_total") == (metric.kind == MetricKind::counter));
         CHECK(metric.help.ends_with('.'));
         CHECK_FALSE(metric.samples.empty());
     }
+}
+
+TEST_CASE("jobs, renewals, deliveries and MACs are counted by outcome, also those of none",
+          "[daemon]") {
+    const std::string jobs = exposition({job_metric({{{"refresh", JobState::failed}, 3}})});
+    CHECK_THAT(jobs, Contains("berth_jobs_total{purpose=\"refresh\",state=\"failed\"} 3\n"));
+    for (const char* purpose : {"authorize", "refresh", "revoke", "call"})
+        CHECK_THAT(jobs, Contains(fmt::format("{{purpose=\"{}\",state=\"lost\"}} 0\n", purpose)));
+    const std::string tokens =
+        exposition({token_metric({.renewed = 5, .refused = 1, .outages = 2, .ours = 0})});
+    CHECK_THAT(tokens, Contains("_total{outcome=\"renewed\"} 5\n") &&
+                           Contains("_total{outcome=\"outage\"} 2\n") &&
+                           Contains("_total{outcome=\"ours\"} 0\n"));
+    const std::string hooks = exposition(
+        {delivery_metric({{"accepted", 7}}), mac_metric({.right = 7, .wrong = 2, .unchecked = 1})});
+    for (const char* outcome :
+         {"duplicate", "handshake", "refused", "limited", "unavailable", "unknown"})
+        CHECK_THAT(hooks, Contains(fmt::format("_total{{outcome=\"{}\"}} 0\n", outcome)));
+    CHECK_THAT(hooks, Contains("_total{outcome=\"accepted\"} 7\n") &&
+                          Contains("berth_webhook_macs_total{verdict=\"wrong\"} 2\n"));
 }
 
 TEST_CASE("a process finds what it uses itself", "[daemon]") {
