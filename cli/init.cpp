@@ -123,7 +123,8 @@ root_key = {key}
 # webhook_rate = 1000
 # webhook_body_mib = 5
 
-# A folder of connector kinds of your own (*.yaml), beside those that come with Berth.
+# A folder of connector kinds of your own (*.yaml), beside those that come with Berth. A
+# reload reads it again.
 # connector_kinds = /etc/berth/kinds
 
 # What single integrations are let do beyond the plain sandbox; nobody gets any of it by

@@ -51,6 +51,9 @@ struct OAuth2 {
     std::string scope_separator = " ";
     bool pkce = true;
     ClientAuth client_auth = ClientAuth::basic;
+    // RFC 6749 and 7009 have forms; some providers read a JSON object only.
+    bool json_token = false;
+    bool json_revoke = false;
     std::map<std::string, std::string> authorize_parameters;  // `access_type`: `offline`
     std::map<std::string, std::string> token_parameters;
     // Fields of the connection from the token answer: name → JSON pointer. `access_token`
@@ -84,7 +87,6 @@ struct ConnectorKind {
     std::string base_url;  // template; of calls whose target is only a path
     std::vector<std::string>
         hosts;  // templates, `*.` in front for all below: calls go nowhere else
-    std::vector<std::uint16_t> ports;  // beside 443 and 80: `22` of SFTP
     std::optional<WebhookScheme> webhook;
     bool operator==(const ConnectorKind&) const = default;
 

@@ -40,54 +40,68 @@ std::size_t strangeness(std::string_view wanted, std::string_view name) {
 
 }  // namespace
 
-KindBook KindBook::load(const fs::path& shipped, const fs::path& own) {
-    KindBook book;
-    book.read_folder(shipped);
-    if (!own.empty()) book.read_folder(own);
-    return book;
+KindBook::KindBook(fs::path shipped, const fs::path& own) : shipped_{std::move(shipped)} {
+    reload(own);
 }
 
-void KindBook::read_folder(const fs::path& folder) {
+void KindBook::reload(const fs::path& own) {
+    const Kinds none;
+    const Kinds& before = editions_.empty() ? none : all();
+    auto edition = std::make_unique<Edition>();
+    read_folder(shipped_, before, *edition);
+    if (!own.empty()) read_folder(own, before, *edition);
+    if (!editions_.empty() && *edition == now()) return;
+    editions_.push_back(std::move(edition));
+    now_ = editions_.back().get();
+}
+
+void KindBook::read_folder(const fs::path& folder, const Kinds& before, Edition& into) {
     std::error_code error;
     std::vector<fs::path> files;
     for (const auto& entry : fs::directory_iterator{folder, error})
         if (entry.path().extension() == ".yaml") files.push_back(entry.path());
     if (error) {
-        troubles_.push_back(fmt::format("the folder '{}' of connector kinds cannot be read: {}",
-                                        folder.string(), error.message()));
+        into.kinds.insert(before.begin(), before.end());
+        into.troubles.push_back(fmt::format("the folder '{}' of connector kinds cannot be read: {}",
+                                            folder.string(), error.message()));
         return;
     }
     std::ranges::sort(files);
+    const auto wrong = [&](const fs::path& file, const std::string& why) {
+        const auto kept = before.find(file.stem().string());
+        const bool stays = kept != before.end() && into.kinds.insert(*kept).second;
+        into.troubles.push_back(why + (stays ? "\nthe kind stays as it was before" : ""));
+    };
     for (const fs::path& file : files) {
         auto text = read_file(file, limits::kManifestBytes);
         if (!text) {
-            troubles_.push_back(text.error().message);
+            wrong(file, text.error().message);
             continue;
         }
         auto kind = read_kind(*text, file.string());
         if (!kind) {
-            troubles_.push_back(kind.error().message);
-        } else if (knows(kind->name)) {
-            troubles_.push_back(
+            wrong(file, kind.error().message);
+        } else if (kind->name == kCustomKind || into.kinds.contains(kind->name)) {
+            into.troubles.push_back(
                 fmt::format("{}:1:1: there is a kind '{}' already; give this one "
                             "and its file another name",
                             file.string(), kind->name));
         } else {
             const std::string name = kind->name;
-            kinds_.emplace(name, std::move(*kind));
+            into.kinds.emplace(name, std::move(*kind));
         }
     }
 }
 
 const ConnectorKind* KindBook::find(std::string_view name) const {
-    const auto found = kinds_.find(name);
-    return found == kinds_.end() ? nullptr : &found->second;
+    const auto found = all().find(name);
+    return found == all().end() ? nullptr : &found->second;
 }
 
 Result<void> KindBook::check(std::string_view name) const {
     if (knows(name)) return {};
     std::vector<std::string_view> names{kCustomKind};
-    for (const auto& [known, kind] : kinds_)
+    for (const auto& [known, kind] : all())
         names.push_back(known);
     std::ranges::stable_sort(names, {},
                              [&](std::string_view known) { return strangeness(name, known); });

@@ -60,6 +60,7 @@ std::string to_json_text(const OAuthRequest& request) {
                     {"url", request.url},
                     {"plain_http", request.plain_http},
                     {"client_auth", request.client_auth == ClientAuth::basic ? "basic" : "body"},
+                    {"json", request.json},
                     {"redirect_uri", request.redirect_uri},
                     {"scope", request.scope},
                     {"parameters", request.parameters},
@@ -79,6 +80,7 @@ Result<OAuthRequest> parse_oauth_request(std::string_view text) {
         json->at("plain_http").get_to(request.plain_http);
         request.client_auth =
             json->at("client_auth") == "basic" ? ClientAuth::basic : ClientAuth::body;
+        json->at("json").get_to(request.json);
         json->at("redirect_uri").get_to(request.redirect_uri);
         json->at("scope").get_to(request.scope);
         json->at("parameters").get_to(request.parameters);

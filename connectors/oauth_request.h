@@ -22,6 +22,7 @@ struct OAuthRequest {
     std::string url;
     bool plain_http = false;  // the administrator's list names this host and port
     ClientAuth client_auth = ClientAuth::basic;
+    bool json = false;         // the body is a JSON object, not a form
     std::string redirect_uri;  // of authorization_code
     std::string scope;         // of client_credentials
     std::map<std::string, std::string> parameters;

@@ -11,7 +11,8 @@
 namespace berth {
 
 // The keys are the members' names; `window` is in seconds and `timestamp_form`, `handshake`
-// and the like are the enumerators' words. Refusals begin with `where`.
+// and the like are the enumerators' words. Refusals begin with `where`, and are at the
+// key's pointer.
 Result<WebhookScheme> parse_webhook_scheme(const Json& scheme, const std::string& where);
 
 }  // namespace berth

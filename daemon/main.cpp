@@ -105,8 +105,8 @@ int serve(const Arguments& arguments, berth::Config config) {
 // The last part of --check: what the settings name is right, too.
 int check_kinds_of(const berth::Config& config) {
     const auto program = std::filesystem::read_symlink("/proc/self/exe");
-    const auto kinds =
-        berth::KindBook::load(berth::shipped_kinds(program.parent_path()), config.connector_kinds);
+    const berth::KindBook kinds{berth::shipped_kinds(program.parent_path()),
+                                config.connector_kinds};
     for (const std::string& trouble : kinds.troubles())
         std::fprintf(stderr, "berthd: %s\n", trouble.c_str());
     if (!kinds.troubles().empty()) return 2;

@@ -56,6 +56,7 @@ constexpr Setting kSettings[] = {
     setting<&Config::stop_grace>("stop_grace_seconds", ""),
     {"retention_days, schedule_history_days, tenant_runs, tenant_log_mib", "",
      [](const Config& a, const Config& b) { return same(a.retention, b.retention); }},
+    setting<&Config::connector_kinds>("connector_kinds", ""),
     setting<&Config::log_level>("log_level", ""),
 };
 
@@ -71,6 +72,7 @@ std::vector<ChangedSetting> changed_settings(const Config& before, const Config&
 void take_live_settings(Config& config, const Config& now) {
     config.stop_grace = now.stop_grace;
     config.retention = now.retention;
+    config.connector_kinds = now.connector_kinds;
     config.log_level = now.log_level;
 }
 

@@ -60,8 +60,7 @@ Result<HttpAnswer> ask_provider(const OAuthRequest& request, const TokenForm& fo
     HttpAnswer answer;
     Lists headers;
     bool listed = headers.add("Accept: application/json") &&
-                  headers.add("Content-Type: application/x-www-form-urlencoded") &&
-                  headers.add("Expect:");
+                  headers.add("Content-Type: " + form.content_type) && headers.add("Expect:");
     if (!form.authorization.empty())
         listed = listed && headers.add("Authorization: " + form.authorization);
 

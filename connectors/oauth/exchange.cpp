@@ -221,6 +221,12 @@ Result<TokenForm> make_form(const OAuthRequest& request, const OAuthSecrets& sec
         form["client_id"] = secrets.client_id;
         if (!secrets.client_secret.empty()) form["client_secret"] = secrets.client_secret;
     }
+    if (request.json) {
+        made.content_type = "application/json";
+        made.body = to_text(Json(form));
+        return made;
+    }
+    made.content_type = "application/x-www-form-urlencoded";
     for (const auto& [name, value] : form)
         made.body +=
             (made.body.empty() ? "" : "&") + form_encoded(name) + "=" + form_encoded(value);

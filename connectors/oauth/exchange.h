@@ -1,6 +1,6 @@
 // One exchange with a token or revocation endpoint (RFC 6749 4.1.3, 4.4.2, 5, 6; RFC 7009),
-// without the network: the form that is sent, and what is made of the answer, whoever sent
-// it and whatever it is.
+// without the network: what is sent, and what is made of the answer, whoever sent it and
+// whatever it is.
 #pragma once
 
 #include <map>
@@ -23,7 +23,8 @@ struct OAuthSecrets {
 };
 
 struct TokenForm {
-    std::string body;           // application/x-www-form-urlencoded
+    std::string content_type;
+    std::string body;
     std::string authorization;  // of the header, or empty
 };
 // The refusal names what is missing.

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "connectors/kind_fields.h"
 #include "connectors/kind_reader.h"
+#include "connectors/webhook.h"
 
 using namespace berth;
 namespace fs = std::filesystem;
@@ -18,7 +19,7 @@ namespace {
 const fs::path kFolder = fs::path{BERTH_SOURCE_DIR} / "connectors" / "kinds";
 
 const KindBook& shipped() {
-    static const KindBook book = KindBook::load(kFolder, {});
+    static const KindBook book{kFolder, {}};
     return book;
 }
 
@@ -60,6 +61,7 @@ const std::map<std::string, std::string> kVariables{
     {"netsuite",
      "PAN_SEC_NETSUITE_ACCOUNT_ID PAN_SEC_NETSUITE_CONSUMER_KEY PAN_SEC_NETSUITE_CONSUMER_SECRET "
      "PAN_SEC_NETSUITE_TOKEN_ID PAN_SEC_NETSUITE_TOKEN_SECRET"},
+    {"netsuite-oauth", "PAN_SEC_NETSUITE_OAUTH_ACCOUNT_ID PAN_SEC_NETSUITE_OAUTH_ACCESS_TOKEN"},
     {"notion", "PAN_SEC_NOTION_WORKSPACE_ID PAN_SEC_NOTION_ACCESS_TOKEN"},
     {"postgresql",
      "PAN_SEC_POSTGRESQL_HOST PAN_SEC_POSTGRESQL_PORT PAN_SEC_POSTGRESQL_DATABASE "
@@ -78,6 +80,7 @@ const std::map<std::string, std::string> kVariables{
     {"twilio", "PAN_SEC_TWILIO_ACCOUNT_SID PAN_SEC_TWILIO_AUTH_TOKEN"},
     {"xero", "PAN_SEC_XERO_ACCESS_TOKEN"},
     {"zendesk", "PAN_SEC_ZENDESK_SUBDOMAIN PAN_SEC_ZENDESK_EMAIL PAN_SEC_ZENDESK_API_TOKEN"},
+    {"zendesk-oauth", "PAN_SEC_ZENDESK_OAUTH_SUBDOMAIN PAN_SEC_ZENDESK_OAUTH_ACCESS_TOKEN"},
 };
 
 }  // namespace
@@ -95,6 +98,27 @@ TEST_CASE("every kind that comes with Berth is right", "[connectors]") {
         CHECK(text.substr(0, text.find("\nname:")).find("https://") != std::string::npos);
         CHECK_FALSE(kind->documentation.empty());
     }
+}
+
+TEST_CASE("the table of kinds in the manual has each kind once, and no other", "[connectors]") {
+    const auto text = *read_file(fs::path{BERTH_SOURCE_DIR} / "docs" / "connectors.md", 1 << 20);
+    const auto begin = text.find("<!-- kinds -->");
+    const auto end = text.find("<!-- end -->", begin);
+    REQUIRE(end != std::string::npos);
+    std::vector<std::string> listed;
+    for (const std::string& row : split(text.substr(begin, end - begin), '\n')) {
+        const auto cells = split(row, '|');
+        if (cells.size() < 4 || trim(cells[1]) == "kind" || cells[1].starts_with("---")) continue;
+        CHECK_FALSE(trim(cells[2]).empty());
+        CHECK_FALSE(trim(cells[3]).empty());
+        for (const std::string& name : split(cells[1], ','))
+            listed.emplace_back(trim(name));
+    }
+    std::ranges::sort(listed);
+    std::vector<std::string> there;
+    for (const auto& [name, kind] : shipped().all())
+        there.push_back(name);
+    CHECK(listed == there);
 }
 
 TEST_CASE("every kind names its variables as integrations know them", "[connectors]") {
@@ -135,6 +159,52 @@ TEST_CASE("names that the contract has come from a kind under the connector's na
     }
 }
 
+TEST_CASE("what cannot be tried with a library of the provider's is read as its pages say",
+          "[connectors]") {
+    HookRequest notice;
+    notice.method = "POST";
+    notice.body = R"({"value":[{"clientState":"s3cret","changeType":"updated"}]})";
+    for (const char* name : {"microsoft", "microsoft-oauth"}) {
+        INFO(name);
+        const WebhookScheme& graph = *shipped().find(name)->webhook;
+        const auto proof = read_proof(graph, notice, Time{});
+        REQUIRE(proof);
+        CHECK(proof->candidates == std::vector<std::string>{"s3cret"});
+        CHECK(read_subject(graph, notice, *proof).event == "updated");
+        HookRequest question;
+        question.query = {{"validationToken", "Validation: asked"}};
+        const auto answer = unsigned_handshake(graph, question);
+        REQUIRE(answer);
+        CHECK(answer->body == "Validation: asked");
+        CHECK(answer->content_type.starts_with("text/plain"));
+    }
+    // Events that one brings about share X-Gitlab-Event-UUID: none of them may be lost.
+    HookRequest push;
+    push.headers = {{"x-gitlab-token", "s"},
+                    {"x-gitlab-event", "Push Hook"},
+                    {"x-gitlab-event-uuid", "shared"},
+                    {"idempotency-key", "own"}};
+    const WebhookScheme& gitlab = *shipped().find("gitlab")->webhook;
+    CHECK(read_subject(gitlab, push, *read_proof(gitlab, push, Time{})).id == "own");
+    push.headers.pop_back();  // GitLab before 17.4
+    CHECK(read_subject(gitlab, push, *read_proof(gitlab, push, Time{})).id.empty());
+}
+
+TEST_CASE("providers that want JSON, expiring tokens or newer endpoints get them", "[connectors]") {
+    const auto oauth2 = [](const char* name) -> const OAuth2& {
+        return *shipped().find(name)->oauth2;
+    };
+    CHECK(oauth2("notion").json_token);
+    CHECK(oauth2("zendesk-oauth").json_token);
+    CHECK(oauth2("quickbooks").json_revoke);
+    CHECK_FALSE(oauth2("quickbooks").json_token);
+    CHECK(oauth2("shopify").token_parameters ==
+          std::map<std::string, std::string>{{"expiring", "1"}});
+    CHECK(oauth2("shipbob").pkce);
+    CHECK(oauth2("hubspot-oauth").token_url.find("/oauth/v1/") == std::string::npos);
+    CHECK(std::ranges::count(oauth2("xero").scopes, "accounting.transactions") == 0);
+}
+
 TEST_CASE("no run gets what renews its tokens", "[connectors]") {
     for (const auto& [name, kind] : shipped().all()) {
         INFO(name);
@@ -153,7 +223,7 @@ TEST_CASE("an administrator's kind serves beside ours, a wrong one harms no othe
     put("bad.yaml", "name: bad\ntitle: Bad\nfeilds: []\n");
     put("slack.yaml", "name: slack\ntitle: Mine\nfields:\n  - {name: api_key, label: Key}\n");
     put("notes.txt", "no kind");
-    const auto book = KindBook::load(kFolder, own.path());
+    const KindBook book{kFolder, own.path()};
     CHECK(book.find("acme") != nullptr);
     CHECK(book.find("bad") == nullptr);
     REQUIRE(book.find("slack") != nullptr);
@@ -162,8 +232,52 @@ TEST_CASE("an administrator's kind serves beside ours, a wrong one harms no othe
     CHECK_THAT(book.troubles()[0],
                Catch::Contains("bad.yaml:3:") && Catch::Contains("key 'feilds' is not known here"));
     CHECK_THAT(book.troubles()[1], Catch::Contains("there is a kind 'slack' already"));
-    CHECK_THAT(KindBook::load(kFolder, own.path() / "none").troubles().at(0),
-               Catch::Contains("cannot be read"));
+    const KindBook none{kFolder, own.path() / "none"};
+    CHECK_THAT(none.troubles().at(0), Catch::Contains("cannot be read"));
+    CHECK(none.find("slack") != nullptr);
+}
+
+TEST_CASE("kinds are read again: new ones, changed ones, and none is lost to a slip",
+          "[connectors]") {
+    const TempDir own{"kinds"};
+    const auto put = [&](const std::string& name, std::string_view text) {
+        write_file_atomically(own.path() / name, text, 0600);
+    };
+    const std::string field = "fields:\n  - {name: api_key, label: Key}\n";
+    put("acme.yaml", "name: acme\ntitle: Acme\n" + field);
+    put("gone.yaml", "name: gone\ntitle: Gone\n" + field);
+    KindBook book{kFolder, own.path()};
+    const ConnectorKind* held = book.find("acme");
+    REQUIRE(held != nullptr);
+
+    put("acme.yaml", "name: acme\ntitle: Acme 2\n" + field);
+    put("more.yaml", "name: more\ntitle: More\n" + field);
+    fs::remove(own.path() / "gone.yaml");
+    book.reload(own.path());
+    CHECK(book.find("acme")->title == "Acme 2");
+    CHECK(book.find("more") != nullptr);
+    CHECK(book.find("gone") == nullptr);
+    CHECK(held->title == "Acme");  // whoever began with it goes on with it
+
+    put("acme.yaml", "name: acme\ntitel: Acme 3\n" + field);
+    book.reload(own.path());
+    CHECK(book.find("acme")->title == "Acme 2");
+    REQUIRE(book.troubles().size() == 1);
+    CHECK_THAT(book.troubles()[0], Catch::Contains("acme.yaml:2:") &&
+                                       Catch::Contains("key 'titel' is not known here") &&
+                                       Catch::Contains("the kind stays as it was before"));
+    book.reload(own.path() / "none");
+    CHECK(book.find("more") != nullptr);
+    CHECK_THAT(book.troubles().at(0), Catch::Contains("cannot be read"));
+
+    // Nothing has changed: what is found is the very same.
+    const ConnectorKind* same = book.find("more");
+    book.reload(own.path() / "none");
+    CHECK(book.find("more") == same);
+    book.reload({});
+    CHECK(book.find("more") == nullptr);
+    CHECK(book.find("slack") != nullptr);
+    CHECK(book.troubles().empty());
 }
 
 TEST_CASE("an unknown kind is refused with those that are nearest", "[connectors]") {

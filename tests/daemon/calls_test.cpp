@@ -116,6 +116,23 @@ TEST_CASE("a field that is the whole address of a partner is one", "[connector_c
     CHECK_FALSE(make_call(kind, material, get("/x"), {}));
 }
 
+TEST_CASE("the base URL that is provisioned goes before the kind's own", "[connector_calls]") {
+    auto material = shop_material();
+    material.provisioning["base_url"] = "https://sandbox.example.org/v9/";
+    const auto request = must(make_call(shop_kind(), material, get("/x"), {}));
+    CHECK(request.url == "https://sandbox.example.org/v9/x");
+    CHECK(request.hosts ==
+          std::vector<std::string>{"acme.example.com", "*.cdn.example.net", "sandbox.example.org"});
+    // A customer's field of that name chooses no host, and http is for the administrator's list.
+    material = shop_material();
+    material.connection.readable["base_url"] = "https://evil.net";
+    CHECK(must(make_call(shop_kind(), material, get("/x"), {})).url ==
+          "https://acme.example.com/admin/x");
+    material.provisioning["base_url"] = "http://plain.example.org";
+    CHECK_FAILS(make_call(shop_kind(), material, get("/x"), {}), FailureKind::denied,
+                "by https only");
+}
+
 TEST_CASE("what the administrator names is called too, on that port only, also without TLS",
           "[connector_calls]") {
     const std::vector<std::string> allow{"127.0.0.1:8080", "erp.internal:443", "10.0.0.0/8",

@@ -24,11 +24,12 @@ TEST_CASE("what can be used at once is taken over, and nothing else", "[daemon]"
     Config config = read("");
     const Config now = read(
         "stop_grace_seconds = 3\nlog_level = error\nretention_days = 7\nmax_runs = 2\n"
-        "require_cgroup = yes\n");
+        "require_cgroup = yes\nconnector_kinds = /etc/kinds\n");
     take_live_settings(config, now);
     CHECK(config.stop_grace == std::chrono::seconds{3});
     CHECK(config.log_level == LogLevel::error);
     CHECK(config.retention.runs == std::chrono::days{7});
+    CHECK(config.connector_kinds == "/etc/kinds");
     CHECK(config.max_runs == 16);
     CHECK_FALSE(config.require_cgroup);
     const auto left = changed_settings(config, now);

@@ -1,8 +1,11 @@
 // Connections of real kinds: what is typed in, what is shown, what reaches the script, and
 // the page that a customer opens without an account.
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <fstream>
 
+#include "base/crypto.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
@@ -13,6 +16,19 @@ using Catch::Contains;
 namespace {
 
 constexpr const char* kSecret = "s3cr3t-canary-31ab";
+
+constexpr const char* kAcme = R"(# https://acme.example/docs
+name: acme
+title: Acme
+fields:
+  - {name: account, label: Account, secret: false, pattern: "[a-z]+"}
+  - {name: api_key, label: API key, env: acme_key}
+  - {name: hook, label: Webhook secret, required: false, in_environment: false}
+request: {header: X-Acme-Key, value: "{api_key}"}
+base_url: https://{account}.acme.example/v1
+hosts: ["{account}.acme.example"]
+webhook: {key_field: hook, signature_header: X-Acme-Mac}
+)";
 
 struct Shop {
     Daemon daemon;
@@ -113,6 +129,61 @@ TEST_CASE("an unknown kind is refused, and a wrong file of the administrator's i
             told = check["ok"] == false &&
                    check["detail"].get<std::string>().find("bad.yaml:1:1:") != std::string::npos;
     CHECK(told);
+}
+
+TEST_CASE("a provider needs one file: without a restart it is connected, run with and heard",
+          "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    const berth::TempDir kinds{"kinds"};
+    std::filesystem::permissions(kinds.path(), std::filesystem::perms{0755});
+    const auto put = [&](std::string_view text) {
+        berth::write_file_atomically(kinds.path() / "acme.yaml", text, 0644);
+    };
+    Daemon daemon{"public_url = https://hooks.example\nconnector_kinds = " + kinds.path().string() +
+                  "\n"};
+    const auto reread = [&] { REQUIRE(::kill(daemon.pid_of("berthd"), SIGHUP) == 0); };
+    const json wanted{{"name", "shop"}, {"kind", "acme"}};
+    CHECK(daemon.request("POST", "/v2/connectors", wanted).status == 422);
+
+    put(kAcme);
+    reread();
+    REQUIRE(eventually(
+        [&] { return daemon.request("GET", "/v2/connector-kinds/acme").status == 200; }));
+    daemon.must("POST", "/v2/connectors", wanted);
+    const auto made =
+        daemon.install("sync", {{"PANDIUM.yaml", manifest("env | grep ^PAN_SEC | sort")}},
+                       {{"connectors", {{{"name", "shop"}}}}});
+    const std::string tenant = "/v2/tenants/" + std::to_string(made.tenant);
+    const std::string connection = tenant + "/connectors/shop/connection";
+    CHECK(daemon.request("PUT", connection, {{"fields", {{"account", "No"}, {"api_key", kSecret}}}})
+              .status == 422);
+    daemon.must("PUT", connection,
+                {{"fields", {{"account", "north"}, {"api_key", kSecret}, {"hook", "whsec"}}}});
+    const auto log = daemon.run_log(daemon.run(made.tenant)["id"], "stdout");
+    CHECK_THAT(log, Contains("PAN_SEC_SHOP_ACCOUNT=north\n") &&
+                        Contains("PAN_SEC_SHOP_ACME_KEY=***") && !Contains("HOOK"));
+
+    const std::string path = daemon.must("PUT", tenant + "/connectors/shop/webhook")["path"];
+    berth::Client outside{daemon.root() / "run" / "public.sock"};
+    const auto mac = [](std::string_view key) {
+        return berth::ClientHeaders{{"x-acme-mac", berth::to_hex(berth::hmac_sha256(key, "{}"))}};
+    };
+    CHECK(outside.request("POST", path, "{}", mac("wrong"))->status == 401);
+    CHECK(outside.request("POST", path, "{}", mac("whsec"))->status == 200);
+
+    // A slip in the file is told, and takes nothing away.
+    put("name: acme\ntitel: Acme\n");
+    reread();
+    const auto told = [&](const char* what) {
+        const json doctor = daemon.must("GET", "/v2/doctor");
+        for (const json& check : doctor["checks"])
+            if (check["name"] == "connector kinds")
+                return check["detail"].get<std::string>().find(what) != std::string::npos;
+        return false;
+    };
+    REQUIRE(eventually([&] { return told("acme.yaml:2:8: key 'titel' is not known here"); }));
+    CHECK(daemon.request("GET", "/v2/connector-kinds/acme").status == 200);
+    CHECK(daemon.run(made.tenant)["state"] == "succeeded");
 }
 
 TEST_CASE("a provisioning is kept sealed beside the global connection", "[e2e]") {
