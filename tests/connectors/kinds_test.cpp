@@ -100,6 +100,35 @@ TEST_CASE("every kind that comes with Berth is right", "[connectors]") {
     }
 }
 
+TEST_CASE("the manual's small kind is right, and every key is explained there", "[connectors]") {
+    const auto text = *read_file(fs::path{BERTH_SOURCE_DIR} / "docs" / "connectors.md", 1 << 20);
+    std::string small;
+    const auto begin = text.find("## A small one");
+    const auto end = text.find("`berth connector create", begin);
+    REQUIRE(end != std::string::npos);
+    for (const std::string& line : split(text.substr(begin, end - begin), '\n'))
+        if (line.starts_with("    ")) small += line.substr(4) + "\n";
+    const auto kind = read_kind(small, "acme.yaml");
+    if (!kind) FAIL(kind.error().message);
+    CHECK(kind->find_field("api_key")->secret);
+
+    // The reader's own lists: it names them when a key is wrong.
+    for (const char* wrong : {"zzz: 1\n", "name: a\ntitle: A\nfields: [{zzz: 1}]\n",
+                              "name: a\ntitle: A\nrequest: {zzz: 1}\n",
+                              "name: a\ntitle: A\nauth: oauth2_code\noauth2: {zzz: 1}\n"}) {
+        const auto refused = read_kind(wrong, "a.yaml");
+        REQUIRE_FALSE(refused);
+        const std::string& told = refused.error().message;
+        const auto list = told.find("one of: ", told.find("'zzz'"));
+        REQUIRE(list != std::string::npos);
+        for (const std::string& key :
+             split(told.substr(list + 8, told.find('\n', list) - list - 8), ',')) {
+            INFO(key);
+            CHECK(text.find("`" + std::string{trim(key)} + "`") != std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("the table of kinds in the manual has each kind once, and no other", "[connectors]") {
     const auto text = *read_file(fs::path{BERTH_SOURCE_DIR} / "docs" / "connectors.md", 1 << 20);
     const auto begin = text.find("<!-- kinds -->");
