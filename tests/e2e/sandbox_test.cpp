@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -169,53 +168,6 @@ TEST_CASE("names to reach are kept in one form, and refused when they are none",
         CHECK(json::parse(answer.body)["detail"][0]["loc"] == json{"body", "egress_names"});
     }
     CHECK(daemon.must("PATCH", path, {{"egress_names", json::array()}})["egress_names"].empty());
-}
-
-TEST_CASE("only the integration that is granted the host's network may choose it", "[e2e]") {
-    BERTH_NEEDS_SANDBOX();
-    const TempDir root{"berth-e2e"};
-    Daemon::Installed wide;
-    {
-        Daemon daemon{root.path(), "grant.wide = host_network\n"};
-        daemon.start();
-        const auto answer =
-            daemon.request("POST", "/v2/integrations", {{"name", "other"}, {"network", "host"}});
-        CHECK(answer.status == 422);
-        CHECK(json::parse(answer.body)["detail"][0]["loc"] == json{"body", "network"});
-        CHECK_THAT(answer.body, Contains("'grant.other = host_network'"));
-        wide = daemon.install("wide", {{"PANDIUM.yaml", manifest("true")}}, {{"network", "host"}});
-        CHECK(daemon.run(wide.tenant)["grants"] == json{"host_network"});
-        // Another name is another integration: it would take the grant along.
-        const auto path = fmt::format("/v2/integrations/{}", wide.integration);
-        CHECK(daemon.request("PATCH", path, {{"name", "renamed"}}).status == 422);
-    }
-    // Taken back while Berth was down: refused when a run begins, by name.
-    Daemon daemon{root.path(), "grant.other = host_network\n"};
-    daemon.start();
-    const json run = daemon.run(wide.tenant);
-    CHECK(run["state"] == "failed_platform");
-    CHECK_THAT(run["reason"].get<std::string>(), Contains("'grant.wide = host_network'"));
-    CHECK(run["grants"] == json::array());
-}
-
-TEST_CASE("a writable path is the folder that the configuration names", "[e2e]") {
-    BERTH_NEEDS_SANDBOX();
-    const TempDir folder{"berth-writable"};
-    REQUIRE(::chown(folder.path().c_str(), 64'980, 64'980) == 0);  // a root's is refused
-    Daemon daemon{fmt::format("grant.writer = writable_path:{}\n", folder.path().string())};
-    const std::string write = "echo kept >/data/out";
-    const auto writer = daemon.install("writer", {{"PANDIUM.yaml", manifest(write)}});
-    const auto other = daemon.install("other", {{"PANDIUM.yaml", manifest(write)}});
-    const json run = daemon.run(writer.tenant);
-    INFO(daemon.run_log(run["id"]) << run["reason"]);
-    CHECK(run["state"] == "succeeded");
-    CHECK(run["grants"] == json{"writable_path:" + folder.path().string()});
-    std::ifstream file{folder.path() / "out"};
-    std::string line;
-    CHECK((std::getline(file, line) && line == "kept"));
-    const json refused = daemon.run(other.tenant);
-    CHECK(refused["state"] == "failed_integration");
-    CHECK(refused["grants"] == json::array());
 }
 
 TEST_CASE("system calls that the sandbox refused are named on the record", "[e2e]") {

@@ -79,6 +79,9 @@ TEST_CASE("every inner place is refused by address, in any form", "[egress]") {
                               "[fd00:ec2::254]",
                               "[2002:a9fe:a9fe::1]",
                               "[64:ff9b::a9fe:a9fe]",
+                              "[2a00:5::5efe:a00:5]",
+                              "[::127.0.0.1]",
+                              "168.63.129.16",
                               "[2a00:5::1]"};
     std::string script;
     for (const char* literal : literals) {

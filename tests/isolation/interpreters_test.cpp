@@ -178,3 +178,11 @@ TEST_CASE("a static program runs, with threads, children and signals", "[sandbox
     run.argv = {"/app/static"};
     CHECK(launcher.run(run).out == "signal 1 thread 1 child 7\n");
 }
+
+// The other sandboxes that the bench compares with bring one.
+TEST_CASE("a program in Go runs and writes a file", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    BERTH_NEEDS_PROGRAM("/usr/sbin/runc");
+    CHECK(output_of({"/bin/sh", "-c", "/usr/sbin/runc spec && grep -c ociVersion config.json"}) ==
+          "1\n");
+}
