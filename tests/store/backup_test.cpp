@@ -3,8 +3,10 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <thread>
 
 #include "base/file.h"
 #include "store/db_sqlite.h"
@@ -102,4 +104,46 @@ TEST_CASE("nothing is copied over what is there, and what is no database is refu
     REQUIRE_FALSE(copied);
     CHECK(copied.error().kind == FailureKind::invalid);
     CHECK(copied.error().message == "'" + text.string() + "' is not a database");
+}
+
+TEST_CASE("a hundred copies, made while another goes on writing, are each whole", "[store]") {
+    constexpr int kAtOnce = 10;  // rows that belong together
+    Source source;
+    std::atomic<int> committed{500};
+    std::atomic<bool> stop{false};
+    std::thread other{[&] {
+        // Old rows go, so that the file does not grow and pages are used again.
+        for (int n = 501; !stop; n += kAtOnce) {
+            Tx tx{*source.writer, Tx::Mode::write};
+            for (int row = n; row < n + kAtOnce; ++row)
+                source.writer->exec("insert into t values ($1, $2)", {row, std::string(300, 'y')});
+            source.writer->exec("delete from t where n < $1", {n - 1000});
+            tx.commit();
+            committed = n + kAtOnce - 1;
+        }
+    }};
+    struct Joined {
+        std::atomic<bool>& stop;
+        std::thread& thread;
+        ~Joined() {
+            stop = true;
+            thread.join();
+        }
+    } const joined{stop, other};
+    for (int i = 0; i < 100; ++i) {
+        INFO("copy " << i);
+        fs::remove(source.copy);
+        const int before = committed;
+        REQUIRE(copy_database(source.path, source.copy));
+        const int after = committed + kAtOnce;  // one may be on its way
+        CHECK(check_pages(source.copy, 1, 100'000).damaged.empty());
+        auto db = SqliteDb::open(source.copy, SqliteDb::Access::read_write);
+        REQUIRE(db);
+        CHECK((*db)->must("pragma integrity_check").text(0) == "ok");
+        const auto row = (*db)->must("select max(n), min(n), count(*) from t");
+        CHECK(row.integer(0) >= before);
+        CHECK(row.integer(0) <= after);
+        CHECK(row.integer(0) % kAtOnce == 0);
+        CHECK(row.integer(2) == row.integer(0) - row.integer(1) + 1);
+    }
 }
