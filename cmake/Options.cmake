@@ -66,3 +66,6 @@ if(BERTH_SANITIZE)
         -fno-omit-frame-pointer)
     set(BERTH_SANITIZE_LINK -fsanitize=${BERTH_SANITIZE})
 endif()
+
+# Of what is installed; a target's own folder has to know it.
+set(CMAKE_STRIP ${CMAKE_SOURCE_DIR}/packaging/strip)

@@ -46,7 +46,7 @@ def flood():
 
 
 def runs_since(last):
-    found = ask_json("GET", f"/v2/runs?integration_id={flood()}&limit=500&sort_by=-id")
+    found = ask_json("GET", f"/v2/runs?integration_id={flood()}&limit=500&sort_by=id__DESC")
     return [run for run in found if run["id"] > last]
 
 

@@ -20,11 +20,12 @@ die() {
     exit 1
 }
 
-# systemd and what the scenario calls; their dependencies are found.
+# systemd, what the scenarios call, the package's own tools, and Node for an example; their
+# dependencies are found. One image serves all scenarios.
 packages=(systemd libc-bin bash dash coreutils util-linux mount grep sed findutils procps
     base-files base-passwd python3-minimal libpython3-stdlib ca-certificates tzdata)
-read -ra more <<<"${BERTH_RING3_MORE:-}" # of one scenario
-for package in "${more[@]}"; do          # what is no package of this machine is left out
+for package in dpkg init-system-helpers perl-base tar diffutils curl iproute2 nodejs; do
+    # What is no package of this machine is left out.
     ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
         packages+=("$package")
 done
