@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <deque>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "base/clock.h"
@@ -107,17 +109,38 @@ std::map<std::string, int> descriptors_of(const Uses& uses) {
     return counts;
 }
 
-// What belongs to the runs that have just ended is given back a little later: looked at again
-// until nothing moves any more.
-Uses settled_uses(pid_t supervisor) {
-    const auto end = Steady::now() + 60s;
-    Uses before = uses_of(supervisor);
-    for (;;) {
-        std::this_thread::sleep_for(100ms);
-        Uses now = uses_of(supervisor);
-        if (descriptors_of(now) == descriptors_of(before) || Steady::now() > end) return now;
-        before = std::move(now);
+// The value of one line of /metrics.
+double metric(Daemons& daemons, std::string_view name) {
+    const auto text = daemons.must("GET", "/metrics");
+    for (const auto& line : split(text, '\n'))
+        if (line.starts_with(name) && line[name.size()] == ' ')
+            return to_number<double>(line.substr(name.size() + 1)).value_or(-1);
+    throw std::runtime_error{fmt::format("/metrics has no '{}'", name)};
+}
+
+// Whether all sandboxes are there that berth-runner keeps ready: each has descriptors, so
+// only then two counts can be compared. Half as many as are parked are complete.
+bool all_are_ready(Daemons& daemons) {
+    const double size = metric(daemons, "berth_pool_size");
+    return metric(daemons, "berth_pool_parked") == size &&
+           metric(daemons, "berth_pool_complete") == std::ceil(size / 2);
+}
+
+// Looks until all is ready, and nothing has moved for a while that is longer than the
+// pool's figures take to arrive; nothing when that does not come.
+std::optional<Uses> settled_uses(Daemons& daemons, pid_t supervisor) {
+    std::optional<Uses> before;
+    for (const auto end = Steady::now() + 20s; Steady::now() < end;) {
+        if (!all_are_ready(daemons)) {
+            before.reset();
+        } else {
+            Uses now = uses_of(supervisor);
+            if (before && descriptors_of(now) == descriptors_of(*before)) return now;
+            before = std::move(now);
+        }
+        std::this_thread::sleep_for(1200ms);
     }
+    return {};
 }
 
 double mib_of(const fs::path& file) {
@@ -130,28 +153,46 @@ double mib_of(const fs::path& file) {
 class Runs {
 public:
     explicit Runs(Daemons& daemons) : daemons_{daemons} {
-        const auto integration = daemons.install("soak", programs() / "first_line", "./program");
+        integration_ = daemons.install("soak", programs() / "first_line", "./program");
         for (int i = 0; i < kTenants; ++i)
-            tenants_.push_back(daemons.add_tenant(integration, fmt::format("tenant-{}", i)));
+            tenants_.push_back(daemons.add_tenant(integration_, fmt::format("tenant-{}", i)));
+    }
+
+    // One of each tenant, in the same moment.
+    void run_together() {
+        pause(true);
+        std::vector<std::string> triggers;
+        for (const auto tenant : tenants_)
+            triggers.push_back(ask(tenant));
+        pause(false);
+        for (const auto& trigger : triggers)
+            wait(trigger);
     }
 
     void run(int count, Samples& times) {
-        std::deque<std::pair<std::int64_t, std::string>> live;
+        std::deque<std::string> live;
         for (int begun = 0; begun < count || !live.empty();) {
             if (begun < count && live.size() < tenants_.size()) {
-                const auto tenant = tenants_[static_cast<std::size_t>(begun) % tenants_.size()];
-                const auto answer = Json::parse(
-                    daemons_.must("POST", fmt::format("/v2/tenants/{}/sync?mode=normal", tenant)));
-                live.emplace_back(tenant, answer["trigger_id"].get<std::string>());
+                live.push_back(ask(tenants_[static_cast<std::size_t>(begun) % tenants_.size()]));
                 ++begun;
                 continue;
             }
-            times.add(wait(live.front().second));
+            times.add(wait(live.front()));
             live.pop_front();
         }
     }
 
 private:
+    void pause(bool paused) {
+        daemons_.must("PATCH", fmt::format("/v2/integrations/{}", integration_),
+                      Json{{"paused", paused}}.dump());
+    }
+
+    std::string ask(std::int64_t tenant) {
+        return Json::parse(daemons_.must(
+            "POST", fmt::format("/v2/tenants/{}/sync?mode=normal", tenant)))["trigger_id"];
+    }
+
     Steady::duration wait(const std::string& trigger) {
         for (;;) {
             // 404 until a run has been made of it.
@@ -173,6 +214,7 @@ private:
 
     Daemons& daemons_;
     Client client_{daemons_.socket()};
+    std::int64_t integration_ = 0;
     std::vector<std::int64_t> tenants_;
 };
 
@@ -230,11 +272,24 @@ void print_memory(const Part& last) {
                     use.proportional_kib, use.own_kib);
 }
 
+// Complete sandboxes are made as many as runs have begun together, and given up for no run
+// here. So runs together fill them, once, and later counts differ by what leaks alone.
+Uses uses_at_rest(Daemons& daemons, pid_t supervisor, Runs& load) {
+    for (int tries = 0; tries < 6; ++tries) {
+        if (auto uses = settled_uses(daemons, supervisor)) return std::move(*uses);
+        load.run_together();
+    }
+    throw std::runtime_error{"the pool did not become full again:\n" +
+                             daemons.must("GET", "/metrics")};
+}
+
 int soak(int runs) {
-    Daemons daemons{"max_runs = 8\nslots = 16\n"};
+    // Slots enough that no complete sandbox has to go for a run.
+    Daemons daemons{"max_runs = 8\nslots = 40\n"};
     daemons.start();
     const pid_t supervisor = peer_of(daemons.socket());
     Runs load{daemons};
+    load.run_together();
     std::vector<Part> parts;
     std::printf("%9s %9s %9s %9s", "runs", "runs/s", "p50 ms", "p99 ms");
     for (const auto& [program, use] : uses_of(supervisor))
@@ -246,7 +301,7 @@ int soak(int runs) {
         load.run(runs * i / kParts - runs * (i - 1) / kParts, part.times);
         part.seconds = std::chrono::duration<double>(Steady::now() - began).count();
         part.runs = runs * i / kParts;
-        part.uses = settled_uses(supervisor);
+        part.uses = uses_at_rest(daemons, supervisor, load);
         part.wal_mib = mib_of(daemons.store_dir() / "berth.db-wal");
         part.store_mib = mib_of(daemons.store_dir() / "berth.db");
         std::printf("%9d %9.1f %9.1f %9.1f", part.runs,

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -22,7 +25,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int kCycles = 30;
-constexpr int kClients = 4;
+constexpr int kClients = 32;
 constexpr int kRuns = 3;  // at once
 const std::vector<std::string> kPrograms{"berthd", "berth-runner", "berth-launcher"};
 
@@ -60,7 +63,7 @@ void ask(const Daemon& daemon, const std::vector<std::int64_t>& tenants, std::ui
             const std::lock_guard held{acknowledged.lock};
             acknowledged.tenant_of[json::parse(answer->body)["trigger_id"]] = tenant;
         }
-        random_pause(random, 60);
+        random_pause(random, 1500);
     }
 }
 
@@ -74,6 +77,48 @@ void kill_all(Daemon& daemon) {
         if (pid > 0) REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }));
     daemon.launch();
 }
+
+// Cgroups of this daemon's sandboxes: the launcher calls their parent after its first uid.
+std::vector<std::filesystem::path> groups_of(const Daemon& daemon) {
+    const auto config = berth::read_file(daemon.root() / "berth.conf", 1 << 16).value();
+    const auto at = config.find("first_uid = ") + 12;
+    const auto uid = berth::to_number<std::uint32_t>(config.substr(at, config.find('\n', at) - at));
+    std::vector<std::filesystem::path> found;
+    std::error_code gone;  // others' come and go meanwhile
+    using Folders = std::filesystem::recursive_directory_iterator;
+    for (Folders it{"/sys/fs/cgroup", gone}, end; it != end; it.increment(gone)) {
+        const auto name = it->path().filename().string();
+        if (it.depth() > 4) it.disable_recursion_pending();
+        if (!name.starts_with("berth-")) continue;
+        const auto number = berth::to_number<std::uint32_t>(name.substr(6));
+        if (number && *number >= uid.value() && *number < *uid + 512) found.push_back(it->path());
+    }
+    return found;
+}
+
+// From a kill until runs start again.
+class Recoveries {
+public:
+    void killed() { since_ = std::chrono::steady_clock::now(); }
+    void ready() {
+        if (since_) took_.push_back(std::chrono::steady_clock::now() - *since_);
+        since_.reset();
+    }
+    void print() {
+        std::ranges::sort(took_);
+        const auto ms = [&](double part) {
+            const auto last = static_cast<double>(took_.size() - 1);
+            return took_.at(static_cast<std::size_t>(part * last)).count() / 1'000'000;
+        };
+        if (!took_.empty())
+            std::cout << fmt::format("ready again after {} ms (median), {} ms (99 %), {} ms\n",
+                                     ms(0.5), ms(0.99), ms(1));
+    }
+
+private:
+    std::optional<std::chrono::steady_clock::time_point> since_;
+    std::vector<std::chrono::nanoseconds> took_;
+};
 
 json all_runs(Daemon& daemon) {
     json runs = json::array();
@@ -109,6 +154,8 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
         clients.emplace_back(
             [&, seed = random()] { ask(daemon, tenants, seed, stop, acknowledged); });
     std::map<std::string, int> killed;
+    Recoveries recoveries;
+    bool had_groups = false;
     {
         // The threads end before anything here does, also when the test fails.
         struct Joined {
@@ -121,8 +168,13 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
             }
         } const joined{stop, clients};
         for (int cycle = 0; cycle < count; ++cycle) {
-            if (below(random, 4) != 0) daemon.wait_ready();  // else into the middle of a start
-            random_pause(random, 250);
+            if (below(random, 4) != 0) {  // else into the middle of a start
+                daemon.wait_ready();
+                recoveries.ready();
+            }
+            random_pause(random, 200);
+            if (cycle % 50 == 0) had_groups = had_groups || !groups_of(daemon).empty();
+            recoveries.killed();
             const auto choice = below(random, 4);
             if (choice == kPrograms.size()) {
                 kill_all(daemon);
@@ -141,6 +193,7 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
     }
     for (const auto& [name, times] : killed)
         std::cout << "killed " << name << " " << times << " times\n";
+    recoveries.print();
     std::cout << acknowledged.tenant_of.size() << " triggers acknowledged\n";
 
     REQUIRE(eventually([&] {
@@ -211,6 +264,9 @@ TEST_CASE("whatever is killed whenever, what was acknowledged is done once", "[e
     CHECK(daemon.run(lost.tenant)["state"] == "succeeded");
     CHECK(WIFEXITED(daemon.stop(SIGTERM)));
     CHECK(daemon.nothing_sandboxed());
+    std::cout << (had_groups ? "with" : "without") << " cgroups\n";
+    for (const auto& left : groups_of(daemon))
+        FAIL_CHECK("a cgroup is left: " << left);
     for (const auto& entry : std::filesystem::directory_iterator{daemon.root() / "run"})
         CHECK_FALSE(entry.is_socket());
     const auto mounts = berth::read_file("/proc/self/mountinfo", 16 << 20).value();
