@@ -11,6 +11,7 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kExchangeTime{30};
+constexpr const char* kRevoke = "revoke";
 
 // An administrator's word goes first: what a customer calls his field does not matter.
 std::string_view open_value(const ConnectionMaterial& material, const std::string& name) {
@@ -37,11 +38,14 @@ void hand_over(Job& job, const char* name, const ConnectionMaterial& material,
                const ConnectionSecret* secret) {
     if (!secret) return;
     const DataKeyRow& key = material.key_of(*secret);
-    job.secrets.push_back({{name},
-                           {scope_for_runner(secret->scope), secret->connector_id.value,
-                            secret->sealed_as, secret->version},
-                           {key.id, key.envelope},
-                           secret->envelope});
+    // What was disconnected is on no list of its scope any more.
+    const bool is_gone = job.purpose == kRevoke && !secret->provisioned;
+    (is_gone ? job.passing : job.secrets)
+        .push_back({{name},
+                    {scope_for_runner(secret->scope), secret->connector_id.value, secret->sealed_as,
+                     secret->version},
+                    {key.id, key.envelope},
+                    secret->envelope});
 }
 
 std::string scope_text(const OAuth2& kind, const ConnectionMaterial& material) {
@@ -162,7 +166,7 @@ Result<Job> make_exchange(const ConnectorKind& kind, const ConnectionMaterial& m
 
     Job job;
     job.program = JobProgram::oauth;
-    job.purpose = revoke                                          ? "revoke"
+    job.purpose = revoke                                          ? kRevoke
                   : order.grant == OAuthGrant::authorization_code ? "authorize"
                                                                   : "refresh";
     job.actor = order.actor;
