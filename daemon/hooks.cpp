@@ -154,9 +154,10 @@ void Hooks::found(const Held& delivery) {
 }
 
 void Hooks::check(const Held& delivery, HookProof proof) {
-    keys_.get(delivery->owner, delivery->stamp, delivery->scheme->key_field,
-              [this, delivery,
-               proof = std::move(proof)](Result<HookSecrets> keys) mutable {
+    // Read again, a kind may want another field of the same connection.
+    const std::string& field = delivery->scheme->key_field;
+    keys_.get(delivery->owner, delivery->stamp + "/" + field, field,
+              [this, delivery, proof = std::move(proof)](Result<HookSecrets> keys) mutable {
                   if (!keys) return not_now(delivery, keys.error());
                   if (keys->secrets.empty())
                       return refuse(delivery,

@@ -171,6 +171,15 @@ TEST_CASE("a provider needs one file: without a restart it is connected, run wit
     CHECK(outside.request("POST", path, "{}", mac("wrong"))->status == 401);
     CHECK(outside.request("POST", path, "{}", mac("whsec"))->status == 200);
 
+    // The file wants another field of theirs: the secret from before counts no more.
+    std::string changed = kAcme;
+    changed.replace(changed.find("key_field: hook"), 15, "key_field: api_key");
+    put(changed);
+    reread();
+    REQUIRE(eventually(
+        [&] { return outside.request("POST", path, "{}", mac(kSecret))->status == 200; }));
+    CHECK(outside.request("POST", path, "{}", mac("whsec"))->status == 401);
+
     // A slip in the file is told, and takes nothing away.
     put("name: acme\ntitel: Acme\n");
     reread();
