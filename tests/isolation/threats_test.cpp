@@ -201,6 +201,18 @@ TEST_CASE("a script that crashes leaves no core, not even with a handler on the 
     REQUIRE(ended.report);
     // Kernels ignore a limit of 0 when cores go to a program; 1 keeps them from it too.
     CHECK_THAT(ended.out, Catch::Matchers::StartsWith("1 "));
+    // The control: outside, without that limit, there is one, where cores go to the folder.
+    const std::string pattern = first_line("/proc/sys/kernel/core_pattern");
+    if (pattern.empty() || pattern[0] == '|' || pattern[0] == '/') return;
+    const TempDir folder{"core"};
+    const auto outside =
+        isolation::Outside({"/bin/sh", "-c",
+                            "cd " + folder.path().string() +
+                                " && ulimit -c unlimited || { echo not allowed; exit; };"
+                                "sh -c 'kill -SEGV $$'; ls"},
+                           {"PATH=/usr/bin:/bin"})
+            .read_all();
+    if (outside != "not allowed\n") CHECK_THAT(outside, Contains(pattern.substr(0, 4)));
 }
 
 TEST_CASE("arguments and environment that are too large are refused, large ones work",
