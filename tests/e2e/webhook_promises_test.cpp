@@ -130,6 +130,49 @@ TEST_CASE("SendGrid's delivery is taken under its public key", "[e2e]") {
     }));
 }
 
+TEST_CASE("who asks whether we are there is echoed, as text, and starts nothing", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    const TempDir kinds{"hook-kinds"};
+    const auto kind = [&](const std::string& name, const std::string& handshake) {
+        write_file_atomically(
+            kinds.path() / (name + ".yaml"),
+            fmt::format("name: {}\ntitle: Echo\ndocumentation: https://example.com\nfields:\n"
+                        "  - {{name: webhook_secret, label: Secret}}\nwebhook:\n"
+                        "  signature_header: X-Signature\n{}",
+                        name, handshake),
+            0644);
+    };
+    kind("echo-query", "  handshake: echo_query\n  handshake_name: validationToken\n");
+    kind("echo-header", "  handshake: echo_header\n  handshake_name: X-Hook-Secret\n");
+    std::filesystem::permissions(kinds.path(), std::filesystem::perms{0755});
+    const std::string settings = "connector_kinds = " + kinds.path().string() + "\n";
+    const json secret{{"webhook_secret", Hooked::kSecret}};
+    {
+        Hooked hooked{kQuiet, settings, "echo-query", secret};
+        Client client{hooked.public_socket()};
+        for (const char* method : {"POST", "GET"}) {
+            const auto said = client.request(
+                method, hooked.path + "?validationToken=%3Cscript%3Ealert%281%29", "");
+            REQUIRE(said);
+            CHECK(said->status == 200);
+            CHECK(said->body == "<script>alert(1)");
+            CHECK_THAT(std::string{said->header("content-type")}, Contains("text/plain"));
+        }
+        CHECK(client.request("GET", hooked.path, "")->status == 404);
+        CHECK(client.request("POST", hooked.path, "")->status == 401);
+        hooked.daemon.must("DELETE", hooked.of_tenant("webhook"));
+        CHECK(client.request("GET", hooked.path + "?validationToken=x", "")->status == 404);
+        CHECK(hooked.runs().empty());
+    }
+    Hooked hooked{kQuiet, settings, "echo-header", secret};
+    const auto said = hooked.post(hooked.path, "", {{"x-hook-secret", "abc123"}});
+    REQUIRE(said);
+    CHECK(said->status == 200);
+    CHECK(said->header("x-hook-secret") == "abc123");
+    CHECK(said->body.empty());
+    CHECK(hooked.runs().empty());
+}
+
 TEST_CASE("what was answered with 200 is there when everything dies at once", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Hooked hooked{kQuiet};
