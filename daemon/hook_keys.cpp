@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 
+#include "daemon/manifests.h"
 #include "store/connection_secrets.h"
 #include "store/connections.h"
 
@@ -27,24 +28,26 @@ Result<ipc::FieldRef> identity(const HookOwner& owner, const ConnectionSecret& s
                          secret.version};
 }
 
-Result<std::vector<ipc::RunSecret>> read_secrets(Db& db, Time now, const HookOwner& owner,
-                                                 const std::string& key_field) {
+Result<HookSecrets> read_secrets(Db& db, Time now, const HookOwner& owner,
+                                 const std::string& key_field) {
     auto connection = get_connection(db, connection_owner(owner), owner.connector_name);
     if (!connection) return pass_on(connection);
     const std::array names{key_field, key_field + "_old"};
     auto material =
         connection_secrets(db, {"berthd", now}, connection->id, "webhook deliveries", names);
     if (!material) return pass_on(material);
-    std::vector<ipc::RunSecret> secrets;
+    HookSecrets read;
     for (const std::string& name : names) {
         const ConnectionSecret* secret = material->find_secret(name);
         if (secret == nullptr) continue;
         auto where = identity(owner, *secret);
         if (!where) return pass_on(where);
         const DataKeyRow& key = material->key_of(*secret);
-        secrets.push_back({{}, *std::move(where), {key.id, key.envelope}, secret->envelope});
+        read.secrets.push_back({{}, *std::move(where), {key.id, key.envelope}, secret->envelope});
+        if (auto added = add_manifest(db, secret->scope, read.manifests); !added)
+            return pass_on(added);
     }
-    return secrets;
+    return read;
 }
 
 }  // namespace
@@ -52,7 +55,7 @@ Result<std::vector<ipc::RunSecret>> read_secrets(Db& db, Time now, const HookOwn
 void HookKeys::forget(const HookOwner& owner) { kept_.erase(name_of(owner)); }
 
 void HookKeys::get(const HookOwner& owner, const std::string& stamp, const std::string& key_field,
-                   Done<std::vector<ipc::RunSecret>> done) {
+                   Done<HookSecrets> done) {
     const Name name = name_of(owner);
     if (const auto found = kept_.find(name); found != kept_.end() && found->second.stamp == stamp &&
                                              clock_.steady() < found->second.until)
@@ -60,7 +63,7 @@ void HookKeys::get(const HookOwner& owner, const std::string& stamp, const std::
     store_.write([owner, key_field,
                   now = clock_.now()](Db& db) { return read_secrets(db, now, owner, key_field); },
                  [this, name, stamp, until = clock_.steady() + kKeptFor,
-                  done = std::move(done)](Result<std::vector<ipc::RunSecret>> secrets) mutable {
+                  done = std::move(done)](Result<HookSecrets> secrets) mutable {
                      if (secrets) keep(name, {stamp, until, *secrets});
                      done(std::move(secrets));
                  });

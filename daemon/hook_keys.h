@@ -15,6 +15,11 @@
 
 namespace berth {
 
+struct HookSecrets {
+    std::vector<ipc::RunSecret> secrets;
+    std::vector<ipc::Manifest> manifests;  // of their scopes
+};
+
 // Thread: loop.
 class HookKeys {
 public:
@@ -23,7 +28,7 @@ public:
     // Those of that stamp (hook_stamp in store/webhooks.h); empty when it has no secret of
     // the scheme's name. Answers at once when they are kept.
     void get(const HookOwner& owner, const std::string& stamp, const std::string& key_field,
-             Done<std::vector<ipc::RunSecret>> done);
+             Done<HookSecrets> done);
     // They could not be used: next time they are read anew.
     void forget(const HookOwner& owner);
 
@@ -31,7 +36,7 @@ private:
     struct Kept {
         std::string stamp;
         SteadyTime until{};
-        std::vector<ipc::RunSecret> secrets;
+        HookSecrets secrets;
     };
     using Name = std::pair<TenantId, ConnectorId>;
     static Name name_of(const HookOwner& owner) { return {owner.tenant_id, owner.connector_id}; }

@@ -27,6 +27,7 @@ struct Job {
     std::vector<std::string> env;
     // From connection_secrets() (store/connection_secrets.h), with the names they get.
     std::vector<ipc::RunSecret> secrets;
+    std::vector<ipc::RunSecret> passing;  // of this job alone: a code and its verifier
     std::vector<ipc::RunFile> files;  // `request.body`
     std::vector<ipc::JobSeal> seal;   // fields of its answer that come back sealed
     std::vector<std::string> egress_names;

@@ -39,6 +39,36 @@ Result<ipc::Manifest> manifest_of(Db& db, const KeyScope& scope) {
     return to_ipc(*list);
 }
 
+Result<void> add_manifest(Db& db, const KeyScope& scope, std::vector<ipc::Manifest>& manifests) {
+    const auto wanted = scope_for_runner(scope);
+    for (const ipc::Manifest& there : manifests)
+        if (there.scope.kind == wanted.kind && there.scope.id == wanted.id) return {};
+    auto manifest = manifest_of(db, scope);
+    if (!manifest) return pass_on(manifest);
+    manifests.push_back(std::move(*manifest));
+    return {};
+}
+
+Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSecret>& secrets) {
+    std::vector<ipc::Manifest> manifests;
+    for (ipc::RunSecret& secret : secrets) {
+        const ipc::FieldRef& where = secret.where;
+        const KeyScope scope{where.scope.kind == ipc::ScopeKind::tenant
+                                 ? KeyScope::Kind::tenant
+                                 : KeyScope::Kind::integration,
+                             where.scope.id};
+        auto now = envelope_of(db, scope, where.connector_id, where.field, where.version);
+        if (now && *now != secret.envelope) {
+            auto key = data_key_of(db, scope, *now);
+            if (!key) return pass_on(key);
+            secret.data_key = to_ipc(*key);
+            secret.envelope = std::move(*now);
+        }
+        if (auto added = add_manifest(db, scope, manifests); !added) return pass_on(added);
+    }
+    return manifests;
+}
+
 struct Manifests::Change {
     KeyScope scope;
     std::function<Result<void>(Db&)> op;

@@ -21,8 +21,13 @@
 namespace berth {
 
 ipc::Scope scope_for_runner(const KeyScope& scope);
-// For the message that hands sealed fields of this scope to the runner. Thread: store.
+// For messages that hand sealed fields to the runner. Thread: store.
 Result<ipc::Manifest> manifest_of(Db& db, const KeyScope& scope);
+// That of the scope, unless it is among them.
+Result<void> add_manifest(Db& db, const KeyScope& scope, std::vector<ipc::Manifest>& manifests);
+// Those of all scopes of `secrets`, which were read a while ago: what was sealed anew since
+// then becomes what it is now.
+Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSecret>& secrets);
 
 // Thread: loop.
 class Manifests {

@@ -61,7 +61,7 @@ private:
     void seal(const Connection& connection, const std::string& actor, std::string_view field,
               std::uint64_t version, Secret plaintext, Done<SealedPassing> done);
     void exchange(std::shared_ptr<Exchange> going);
-    void run_exchange(const std::shared_ptr<Exchange>& going, const DataKeyRow& key);
+    void run_exchange(const std::shared_ptr<Exchange>& going);
     void keep(ConnectionId connection, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
               Done<Connection> done);
 

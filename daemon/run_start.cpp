@@ -120,14 +120,7 @@ Result<void> add_keys(Db& db, const std::vector<RunSecret>& secrets, RunMaterial
         auto key = data_key_of(db, secret.scope, secret.envelope);
         if (!key) return pass_on(key);
         material.data_keys.push_back(std::move(*key));
-        const auto scope = scope_for_runner(secret.scope);
-        const auto is_there = [&](const ipc::Manifest& m) {
-            return m.scope.kind == scope.kind && m.scope.id == scope.id;
-        };
-        if (std::ranges::any_of(material.manifests, is_there)) continue;
-        auto manifest = manifest_of(db, secret.scope);
-        if (!manifest) return pass_on(manifest);
-        material.manifests.push_back(std::move(*manifest));
+        if (auto added = add_manifest(db, secret.scope, material.manifests); !added) return added;
     }
     return {};
 }

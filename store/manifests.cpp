@@ -11,18 +11,21 @@ std::string tag_of(const std::string& envelope) {
     return envelope.substr(envelope.size() - std::min(kTagBytes, envelope.size()));
 }
 
+// A condition on connections, for its id as $1.
+std::string_view whose(const KeyScope& scope) {
+    return scope.kind == KeyScope::Kind::tenant
+               ? "connections.tenant_id = $1"
+               : "connections.integration_id = $1 and connections.tenant_id is null";
+}
+
 }  // namespace
 
 std::vector<ManifestEntry> secrets_of(Db& db, const KeyScope& scope) {
-    const std::string_view whose =
-        scope.kind == KeyScope::Kind::tenant
-            ? "connections.tenant_id = $1"
-            : "connections.integration_id = $1 and connections.tenant_id is null";
     return read_rows(
         db.query(fmt::format("select connector_id, field, version, envelope, key_id from secrets"
                              " join connections on connections.id = connection_id where {}"
                              " order by connector_id, field",
-                             whose),
+                             whose(scope)),
                  {scope.id}),
         [](const Row& row) {
             Columns c{row};
@@ -34,6 +37,18 @@ std::vector<ManifestEntry> secrets_of(Db& db, const KeyScope& scope) {
             entry.key_id = static_cast<std::uint32_t>(c.integer());
             return entry;
         });
+}
+
+std::optional<std::string> envelope_of(Db& db, const KeyScope& scope, std::int64_t connector_id,
+                                       std::string_view field, std::uint64_t version) {
+    const auto row =
+        db.one(fmt::format("select envelope from secrets join connections"
+                           " on connections.id = connection_id where {} and connector_id = $2"
+                           " and field = $3 and version = $4",
+                           whose(scope)),
+               {scope.id, connector_id, field, version});
+    if (!row) return {};
+    return row->text(0);
 }
 
 ManifestRow get_manifest(Db& db, const KeyScope& scope) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -31,6 +33,10 @@ struct ManifestRow {
 
 // A scope's secrets as they are now, by connector and field.
 std::vector<ManifestEntry> secrets_of(Db& db, const KeyScope& scope);
+// The envelope of one of them as it is now: a rotation seals anew and keeps the version.
+// Nothing when that version is gone.
+std::optional<std::string> envelope_of(Db& db, const KeyScope& scope, std::int64_t connector_id,
+                                       std::string_view field, std::uint64_t version);
 // With counter 0 when there is none.
 ManifestRow get_manifest(Db& db, const KeyScope& scope);
 // conflict when the one before it is not the one that is there: somebody was faster.

@@ -194,6 +194,30 @@ bool drop_unused_keks(Db& db, const By& by) {
 
 // ---- data keys
 
+namespace {
+
+// Tokens come back sealed under the key of when they were asked for.
+bool is_awaited(Db& db, Time now, const KeyScope& scope) {
+    const auto next = get_data_key(db, scope);
+    if (!next) return false;
+    const Time replaced = time_from_micros(
+        db.must("select created from data_keys where id = $1", {next->id}).integer(0));
+    const std::string of_scope = fmt::format(
+        " join connections on connections.id = connection_id where connections.{} = $1{}",
+        scope.kind == KeyScope::Kind::tenant ? "tenant_id" : "integration_id",
+        scope.kind == KeyScope::Kind::tenant ? "" : " and connections.tenant_id is null");
+    return db.one(fmt::format("select 1 from oauth_tokens{} and ticket <> 0 and asked <= $2"
+                              " and busy_until > $3 limit 1",
+                              of_scope),
+                  {scope.id, replaced, now}) ||
+           db.one(fmt::format("select 1 from oauth_attempts{} and exchanging = 1"
+                              " and oauth_attempts.created <= $2 and expires > $3 limit 1",
+                              of_scope),
+                  {scope.id, replaced, now});
+}
+
+}  // namespace
+
 std::uint32_t newest_data_key(Db& db) {
     return static_cast<std::uint32_t>(
         count(db, "select coalesce(max(id), 0) from data_keys where retired = 0"));
@@ -223,6 +247,11 @@ Result<bool> drop_data_key(Db& db, const By& by, const DataKeyRow& retired) {
     if (db.one("select 1 from secrets where key_id = $1 limit 1", {retired.id}) ||
         db.one("select 1 from manifests where key_id = $1 limit 1", {retired.id}))
         return false;
+    if (is_awaited(db, by.now, retired.scope))
+        return fail(FailureKind::busy,
+                    "a provider is just asked for tokens of {} that will be sealed under data key "
+                    "{}",
+                    name_of(retired.scope), retired.id);
     db.exec("delete from data_keys where id = $1 and retired = 1", {retired.id});
     audit(db, by, "data_key.drop", name_of(retired.scope), fmt::format("key {}", retired.id));
     return true;

@@ -58,7 +58,8 @@ std::optional<DataKeyRow> next_old_data_key(Db& db, const RotationRow& rotation)
 std::optional<DataKeyRow> next_retired_data_key(Db& db, const RotationRow& rotation);
 // The old one retires, in the same transaction.
 Result<void> succeed_data_key(Db& db, const By& by, const DataKeyRow& old, const DataKeyRow& next);
-// false when secrets or the manifest are still under it.
+// false when secrets or the manifest are still under it. busy while somebody is at a provider
+// for tokens that will be sealed under it: who asked before the key was replaced.
 Result<bool> drop_data_key(Db& db, const By& by, const DataKeyRow& retired);
 
 // A sealed field where it is.

@@ -5,7 +5,9 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "model/limits.h"
+#include "store/connection_rows.h"
 #include "store/connectors.h"
+#include "store/manifests.h"
 #include "store/provisioning.h"
 #include "store/sql.h"
 #include "store/tenants.h"
@@ -158,8 +160,11 @@ Result<std::string> hook_stamp(Db& db, const HookOwner& owner) {
         "select count(*), coalesce(max(version), 0) from secrets where connection_id = $1"
         " or connection_id = $2",
         {connection->id, provisioning->id});
-    return fmt::format("{} {} {} {}", connection->id.value, provisioning->id.value, row.integer(0),
-                       row.integer(1));
+    const auto changes = get_manifest(db, scope_of(*connection)).counter +
+                         get_manifest(db, {KeyScope::Kind::integration, owner.integration_id.value})
+                             .counter;  // neither ever goes back
+    return fmt::format("{} {} {} {} {}", connection->id.value, provisioning->id.value,
+                       row.integer(0), row.integer(1), changes);
 }
 
 void record_delivery(Db& db, TenantId tenant, ConnectorId connector, const HookDelivery& delivery) {

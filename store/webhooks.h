@@ -56,8 +56,8 @@ std::optional<HookOwner> find_hook(Db& db, std::string_view token, Time now);
 
 // Whose connection has the secrets: the tenant's, or the integration's.
 ConnectionOwner connection_owner(const HookOwner& owner);
-// Another text whenever a secret of the connection or of its provisioning has changed;
-// empty while it is not connected.
+// Another text whenever a secret that the connection's owner or its integration has was
+// changed; empty while it is not connected.
 Result<std::string> hook_stamp(Db& db, const HookOwner& owner);
 
 // Adds it to the record; of a tenant's connector the last limits::kWebhookDeliveries stay.

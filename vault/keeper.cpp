@@ -19,9 +19,17 @@ tl::unexpected<Failure> not_loaded() {
 }  // namespace
 
 Keeper::Keeper(RootKey root, std::vector<RootKey> previous) {
-    roots_.push_back(std::move(root));
-    for (RootKey& old : previous)
-        roots_.push_back(std::move(old));
+    take_roots(std::move(root), std::move(previous));
+}
+
+void Keeper::take_roots(RootKey root, std::vector<RootKey> previous) {
+    std::vector<RootKey> roots;
+    roots.push_back(std::move(root));
+    for (auto* more : {&previous, &roots_})
+        for (RootKey& old : *more)
+            if (std::ranges::find(roots, old.id, &RootKey::id) == roots.end())
+                roots.push_back(std::move(old));
+    roots_ = std::move(roots);
 }
 
 std::vector<std::string> Keeper::previous_root_key_ids() const {

@@ -34,6 +34,9 @@ public:
     // What is wrapped is wrapped by `root`; `previous` only open what they wrapped.
     explicit Keeper(vault::RootKey root, std::vector<vault::RootKey> previous = {});
 
+    // Others from now on; those there were are previous ones, and what is loaded stays.
+    void take_roots(vault::RootKey root, std::vector<vault::RootKey> previous);
+
     const std::string& root_key_id() const { return roots_.front().id; }
     std::vector<std::string> previous_root_key_ids() const;
     const std::string& install_id() const { return install_id_; }

@@ -19,7 +19,7 @@
 
 namespace berth::ipc {
 
-inline constexpr std::uint32_t kRunnerProtocol = 3;
+inline constexpr std::uint32_t kRunnerProtocol = 4;
 
 struct RunName {
     std::int64_t run_id = 0;
@@ -248,15 +248,17 @@ struct StartJob {
     std::string release;           // content hash of the folder that has it
     std::vector<std::string> env;  // `NAME=value`, without the secrets
     std::vector<RunSecret> secrets;
+    std::vector<RunSecret> passing;  // of this job alone, on no list: a code and its verifier
     std::vector<RunFile> files;
     std::vector<JobSeal> seal;
     std::vector<std::string> egress_names;
     std::uint64_t memory_bytes = 0;
     std::int64_t wall_time_s = 0;
+    std::vector<Manifest> manifests;  // of the scopes of `secrets`
     template <class V>
     void fields(V& v) {
-        v(job, program, release, env, secrets, files, seal, egress_names, memory_bytes,
-          wall_time_s);
+        v(job, program, release, env, secrets, passing, files, seal, egress_names, memory_bytes,
+          wall_time_s, manifests);
     }
 };
 

@@ -1,5 +1,7 @@
 #include "sandbox/runner/jobs.h"
 
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -54,6 +56,7 @@ ipc::Start start_of(const ipc::StartJob& message) {
     start.argv = {"/app/" + message.program};
     start.env = message.env;
     start.secrets = message.secrets;
+    start.secrets.insert(start.secrets.end(), message.passing.begin(), message.passing.end());
     start.files = message.files;
     start.runtime = "host";
     start.release = message.release;
@@ -115,8 +118,11 @@ Result<RunOrder> Jobs::prepare(const ipc::StartJob& message, Job& job) {
     if (request->kind.network == ipc::Network::egress && !parts_.egress.present())
         return fail(FailureKind::unavailable,
                     "berth-egress is not there; see whether it is running");
-    auto secrets = parts_.keys.open(message.secrets);
+    auto secrets = parts_.keys.open(message.secrets, message.manifests);
     if (!secrets) return pass_on(secrets);
+    auto passing = parts_.keys.open_unlisted(message.passing);
+    if (!passing) return pass_on(passing);
+    std::ranges::move(*passing, std::back_inserter(*secrets));
     auto plan = make_plan(start, *secrets);
     if (!plan) return pass_on(plan);
     job.inputs = std::move(*secrets);

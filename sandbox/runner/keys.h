@@ -22,6 +22,9 @@ class Keys {
 public:
     // Without a root key the runner stays up and says why to whoever asks.
     explicit Keys(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous = {});
+    // Their sources were read again; what is loaded stays. A root key that is not current any
+    // more opens until the next start, as if it were listed. A refusal changes nothing.
+    Result<void> reload(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous);
     // Where the anchors are kept; without, in memory only.
     void keep_anchors_in(const std::filesystem::path& folder);
 
@@ -34,14 +37,14 @@ public:
     ipc::DataKey new_data_key(const ipc::NewDataKey& message);
     ipc::Sealed seal(const ipc::Seal& message);
     ipc::MacChecked check_mac(const ipc::CheckMac& message);
-    // The values, in the order of `secrets`.
-    Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets);
-    // The same, only if each is on the list of its scope and the list is the latest; with no
-    // list at all nothing is checked:
-    //   conflict      something was changed or put back; the run must not start
+    // The values, in the order of `secrets`, only if each is on the list of its scope and the
+    // list is the latest:
+    //   conflict      something was changed or put back; nothing may be done with it
     //   unavailable   a key that is not loaded (yet)
     Result<std::vector<Secret>> open(const std::vector<ipc::RunSecret>& secrets,
                                      const std::vector<ipc::Manifest>& manifests);
+    // What is on no list: those of a live run again, and what passes through one job.
+    Result<std::vector<Secret>> open_unlisted(const std::vector<ipc::RunSecret>& secrets);
 
     // keys_rotation.cpp
     ipc::KekMade new_kek(const ipc::NewKek& message);

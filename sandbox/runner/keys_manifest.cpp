@@ -1,5 +1,5 @@
-// Lists of secrets and their counters: nothing is opened for a run that is not on the latest
-// list of its scope, and no list follows one that is not right.
+// Lists of secrets and their counters: nothing is opened for a run, a job or the check of a
+// MAC that is not on the latest list of its scope, and no list follows one that is not right.
 #include <algorithm>
 #include <utility>
 
@@ -81,14 +81,11 @@ Result<void> Keys::check(const ipc::RunSecret& secret,
 
 Result<std::vector<Secret>> Keys::open(const std::vector<ipc::RunSecret>& secrets,
                                        const std::vector<ipc::Manifest>& manifests) {
-    // berthd sends one for each scope that it takes secrets from, whatever its store says of it;
-    // without any, it does not ask for the check (programs of Berth's own).
-    if (manifests.empty()) return open(secrets);
     for (const ipc::Manifest& manifest : manifests)
         if (auto right = check(manifest); !right) return pass_on(right);
     for (const ipc::RunSecret& secret : secrets)
         if (auto right = check(secret, manifests); !right) return pass_on(right);
-    auto values = open(secrets);
+    auto values = open_unlisted(secrets);
     if (values)
         for (const ipc::Manifest& manifest : manifests)
             anchors_->raise(manifest.scope, manifest.counter);

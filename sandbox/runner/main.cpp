@@ -211,8 +211,8 @@ Result<vault::RootKey> load_root_key(const Options& options) {
     return vault::load_root_key_command(*words);
 }
 
-// A previous key that cannot be read is not missed until something needs it.
-Keys load_keys(const Options& options) {
+// One that cannot be read is not missed until something needs it.
+std::vector<vault::RootKey> load_previous_root_keys(const Options& options) {
     std::vector<vault::RootKey> previous;
     for (const auto& path : options.previous_root_keys) {
         auto key = vault::load_root_key(path, ::geteuid(), options.state_dir);
@@ -221,7 +221,11 @@ Keys load_keys(const Options& options) {
         else
             log_warning("a previous root key is not used", {{"why", key.error().message}});
     }
-    Keys keys{load_root_key(options), std::move(previous)};
+    return previous;
+}
+
+Keys load_keys(const Options& options) {
+    Keys keys{load_root_key(options), load_previous_root_keys(options)};
     if (!options.anchors.empty()) keys.keep_anchors_in(options.anchors);
     return keys;
 }
@@ -257,8 +261,10 @@ int run(const Options& options) {
     runner.take_left(std::move(left));
     // Ctrl-C in a terminal goes to us too; what it means is berthd's to decide.
     ::signal(SIGINT, SIG_IGN);
-    ::signal(SIGHUP, SIG_IGN);
-    const Signals signals{loop, {SIGTERM}, [&](int) {
+    const Signals signals{loop, {SIGTERM, SIGHUP}, [&](int signo) {
+                              if (signo == SIGHUP)
+                                  return runner.take_root_keys(load_root_key(options),
+                                                               load_previous_root_keys(options));
                               service.stopping("stopping");
                               runner.leave([&] { loop.later([&] { loop.stop(); }); });
                           }};

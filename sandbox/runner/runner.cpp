@@ -207,6 +207,7 @@ void Runner::receive(ipc::MessageType type, std::string_view payload) {
                 return take<ipc::StartJob>(payload, [this](ipc::StartJob message) {
                     if (leaving_) return jobs_.refuse(message.job, kEnding);
                     jobs_.start(std::move(message));
+                    save_anchors_soon();
                 });
             case ipc::MessageType::job_settled:
                 return take<ipc::JobSettled>(payload, [this](const ipc::JobSettled& message) {

@@ -51,6 +51,8 @@ public:
     void attach_launcher(Fd connected);
     void attach_egress(Fd connected);
     void kill_all();
+    // The sources of the root keys were read again; berthd is told of what is new.
+    void take_root_keys(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous);
 
     // What the runner before this one left in the store. Before anything else.
     void take_left(DescriptorStore::Kept left);

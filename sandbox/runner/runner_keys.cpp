@@ -41,6 +41,16 @@ bool Runner::receive_for_keys(ipc::MessageType type, std::string_view payload) {
     return good;
 }
 
+void Runner::take_root_keys(Result<vault::RootKey> root_key, std::vector<vault::RootKey> previous) {
+    const std::string before = keys_.root_key_id();
+    if (auto taken = keys_.reload(std::move(root_key), std::move(previous)); !taken)
+        return log_error("the root key is not taken, the one there is stays",
+                         {{"why", taken.error().message}});
+    const bool same = keys_.root_key_id() == before;
+    log_info("read the root key again", {{"changed", same ? "no" : "yes"}});
+    say_hello();
+}
+
 void Runner::save_anchors_soon() {
     if (keys_.anchors_unsaved() && !save_anchors_.armed()) save_anchors_.start(kAnchorTime);
 }

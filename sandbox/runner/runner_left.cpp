@@ -159,7 +159,7 @@ void Runner::go_on() {
         if (run == runs_.end()) continue;
         const auto secrets = left.secrets.empty()
                                  ? Result<std::vector<Secret>>{std::vector<Secret>{}}
-                                 : keys_.open(left.secrets);
+                                 : keys_.open_unlisted(left.secrets);
         if (secrets) {
             run->second->go_on(make_masker(*secrets));
             continue;

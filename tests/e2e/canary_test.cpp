@@ -14,11 +14,10 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "tests/calls/partner.h"
+#include "tests/e2e/finder.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 #include "tests/support/seed.h"
-#include "vault/mask_automaton.h"
-#include "vault/mask_forms.h"
 
 using namespace berth;
 using namespace berth::test;
@@ -30,45 +29,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kTenants = 16;
 constexpr std::size_t kFields = 50;  // of a connection without a kind
 constexpr std::size_t kSecrets = 1'000;
-
-// Finds any form of any secret in what is read piece by piece.
-class Finder {
-public:
-    explicit Finder(const std::vector<std::string>& secrets) {
-        std::vector<std::string> forms;
-        for (const std::string& secret : secrets) {
-            const std::string_view one{secret};
-            auto made = berth::vault::mask_forms({&one, 1});
-            REQUIRE(made.complete);
-            forms.insert(forms.end(), made.forms.begin(), made.forms.end());
-        }
-        std::ranges::sort(forms);
-        forms.erase(std::unique(forms.begin(), forms.end()), forms.end());
-        forms_ = forms.size();
-        automaton_ = std::make_unique<berth::vault::MaskAutomaton>(forms);
-    }
-    std::size_t forms() const { return forms_; }
-
-    void begin() { state_ = 0; }
-    // Where the first hit is, or nothing.
-    std::size_t read(std::string_view bytes) {
-        std::size_t hits = 0;
-        state_ = automaton_->scan(state_, bytes, [&](std::size_t, std::size_t) { ++hits; });
-        read_ += bytes.size();
-        return hits;
-    }
-    std::size_t in(std::string_view bytes) {
-        begin();
-        return read(bytes);
-    }
-    std::uint64_t total() const { return read_; }
-
-private:
-    std::unique_ptr<berth::vault::MaskAutomaton> automaton_;
-    berth::vault::MaskAutomaton::State state_ = 0;
-    std::size_t forms_ = 0;
-    std::uint64_t read_ = 0;
-};
 
 struct Scan {
     std::size_t things = 0;
@@ -137,16 +97,6 @@ Scan scan_memory(Finder& finder, pid_t pid, Until until = Until::end) {
     }
     scan.bytes = finder.total() - before;
     return scan;
-}
-
-// Unlike anything else of this machine, with letters that the forms write differently.
-std::vector<std::string> make_secrets() {
-    auto random = seeded_random("canaries");
-    std::vector<std::string> secrets;
-    for (std::size_t i = 0; i < kSecrets; ++i)
-        secrets.push_back("cnry-" + random_text(random, 20, "0123456789abcdefghijklmnop") +
-                          random_text(random, 4, "\"&</=+ ") + "x");
-    return secrets;
 }
 
 class World {
@@ -320,7 +270,7 @@ private:
 TEST_CASE("a thousand secrets leave no trace in files, answers and the memory of berthd",
           "[e2e][canary]") {
     BERTH_NEEDS_SANDBOX();
-    const auto secrets = make_secrets();
+    const auto secrets = make_canaries(kSecrets);
     Finder finder{secrets};
     World world{secrets};
     world.connect();

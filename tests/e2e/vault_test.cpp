@@ -1,6 +1,8 @@
 // The vault in the real daemons: rotation while runs start and either daemon is killed, an old
 // copy of the store, a stolen backup, the root key by command, deletion for ever.
+#include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -136,6 +138,46 @@ TEST_CASE("a new root key takes over, and the old one is not needed", "[e2e]") {
 
     fs::remove(keys / "root.key");
     daemon.start();
+    CHECK(shop.outcome(0) == "succeeded");
+}
+
+TEST_CASE("a root key that was replaced is taken by a reload, and the runner goes on", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    Shop shop{daemon};
+    const std::string before = daemon.must("GET", "/v2/vault")["root_key"];
+    const auto key = daemon.state_dir() / "keys" / "root.key";
+    const pid_t runner = daemon.pid_of("berth-runner");
+    struct stat owner {};
+    REQUIRE(::stat(key.c_str(), &owner) == 0);
+    const auto put = [&](const std::string& bytes, fs::perms mode) {
+        const auto next = key.string() + ".next";
+        std::ofstream{next, std::ios::binary} << bytes;
+        REQUIRE(::chown(next.c_str(), owner.st_uid, owner.st_gid) == 0);
+        fs::permissions(next, mode);
+        fs::rename(next, key);
+        REQUIRE(::kill(runner, SIGHUP) == 0);
+    };
+    const auto view = [&] { return daemon.must("GET", "/v2/vault"); };
+
+    put("not a key", fs::perms::owner_read);  // changes nothing
+    REQUIRE(eventually([&] {
+        return daemon.log().find("the root key is not taken, the one there is stays") !=
+               std::string::npos;
+    }));
+    CHECK(view()["root_key"] == before);
+    CHECK(shop.outcome(0) == "succeeded");
+
+    put(berth::random_bytes(32), fs::perms::owner_read);
+    REQUIRE(eventually([&] { return view()["root_key"] != before; }));
+    CHECK(view()["previous_root_keys"] == json{before});
+    CHECK(shop.outcome(0) == "succeeded");
+    daemon.must("POST", "/v2/vault/rotations", {{"what", "root"}});
+    REQUIRE(eventually([&] { return over(daemon); }));
+    CHECK(daemon.pid_of("berth-runner") == runner);
+    daemon.kill_daemon("berth-runner");  // the next one has the new key alone
+    daemon.wait_ready();
+    CHECK(view()["previous_root_keys"] == json::array());
     CHECK(shop.outcome(0) == "succeeded");
 }
 

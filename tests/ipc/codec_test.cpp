@@ -50,7 +50,9 @@ StartJob a_job() {
     start.release = "abc";
     start.env = {"A=1"};
     start.secrets = {{{"TOKEN"}, kField, kKey, "sealed"}};
+    start.passing = {{{"CODE"}, kField, kKey, "sealed"}};
     start.files = {{"request.json", "{}"}};
+    start.manifests = {{kField.scope, kKey, 7, {{3, "key", 1, "tag"}}, "mac"}};
     start.seal = {{"access_token", kField, kKey}};
     start.egress_names = {"*.example.com"};
     start.wall_time_s = 30;
@@ -125,7 +127,8 @@ TEST_CASE("every message comes back whole, and cut short not at all", "[ipc]") {
                       MacKeyForm::base64,
                       "whsec_",
                       "message",
-                      {"mac", "another"}});
+                      {"mac", "another"},
+                      {{kField.scope, kKey, 7, {{3, "key", 1, "tag"}}, "mac"}}});
     survives(MacChecked{1, true, "why"});
     survives(RunnerHello{});
     survives(Start{});

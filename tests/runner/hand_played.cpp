@@ -135,6 +135,32 @@ ipc::RunSecret Stage::sealed_secret(const std::string& name, std::string_view va
     return secret;
 }
 
+ipc::MakeManifest next_list(const ipc::Manifest& last, const std::vector<ipc::RunSecret>& secrets) {
+    ipc::MakeManifest question;
+    question.before = last;
+    question.before.scope = secrets.at(0).where.scope;
+    question.data_key = secrets[0].data_key;
+    for (const ipc::RunSecret& secret : secrets)
+        question.entries.push_back({secret.where.connector_id, secret.where.field,
+                                    secret.where.version,
+                                    secret.envelope.substr(secret.envelope.size() - 16)});
+    return question;
+}
+
+ipc::Manifest signed_list(const ipc::MakeManifest& question, const std::string& mac) {
+    return {question.before.scope, question.data_key, question.before.counter + 1, question.entries,
+            mac};
+}
+
+ipc::Manifest Stage::list_of(const std::vector<ipc::RunSecret>& secrets) {
+    const auto question = next_list(last_list_, secrets);
+    const auto before = heard.manifests.size();
+    berthd->send(question);
+    run_until(loop, [&] { return heard.manifests.size() > before; });
+    REQUIRE(heard.manifests.back().why.empty());
+    return last_list_ = signed_list(question, heard.manifests.back().mac);
+}
+
 ipc::Start Stage::start(std::int64_t run_id) const {
     ipc::Start start;
     start.run_id = run_id;

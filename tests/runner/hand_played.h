@@ -41,7 +41,8 @@ struct Heard {
     std::vector<ipc::LiveRuns> live_runs;
     std::map<std::int64_t, ipc::Ended> ended;  // by run
     std::vector<ipc::JobEnded> jobs;
-    std::string closed;                        // why, when the runner has gone
+    std::vector<ipc::ManifestMade> manifests;
+    std::string closed;  // why, when the runner has gone
 
     void take(ipc::MessageType type, std::string_view payload) {
         using ipc::MessageType;
@@ -56,6 +57,7 @@ struct Heard {
             case MessageType::pool: return add(pools, payload);
             case MessageType::live_runs: return add(live_runs, payload);
             case MessageType::job_ended: return add(jobs, payload);
+            case MessageType::manifest_made: return add(manifests, payload);
             case MessageType::ended: {
                 const auto message = ipc::decode<ipc::Ended>(payload).value();
                 INFO("run " << message.run_id << ": " << message.text);
@@ -81,7 +83,6 @@ struct Heard {
             case MessageType::reseal:
             case MessageType::rewrapped:
             case MessageType::make_manifest:
-            case MessageType::manifest_made:
             case MessageType::anchor:
             case MessageType::accept_restore:
             case MessageType::anchor_set:
@@ -109,6 +110,11 @@ inline void acknowledge(ipc::Channel& runner, ipc::MessageType type, std::string
     const auto output = ipc::decode<ipc::Output>(payload).value();
     runner.send(ipc::Stored{{output.run_id, output.attempt}, output.seq, 0});
 }
+
+// What berthd asks before it stores a list of a scope's secrets, the next one after `last`;
+// and the list with the answer.
+ipc::MakeManifest next_list(const ipc::Manifest& last, const std::vector<ipc::RunSecret>& secrets);
+ipc::Manifest signed_list(const ipc::MakeManifest& question, const std::string& mac);
 
 // The launcher's and the sandbox's ends of one sandbox. Its "pid 1" is a child
 // that does nothing but wait to be killed.
@@ -162,6 +168,8 @@ public:
     // A start that every part takes; the case changes what it is about.
     ipc::Start start(std::int64_t run_id) const;
     ipc::RunSecret sealed_secret(const std::string& name, std::string_view value);
+    // The list of all secrets there are, when these are all.
+    ipc::Manifest list_of(const std::vector<ipc::RunSecret>& secrets);
 
     // The next request at the launcher; that it kills what it let go is passed over.
     ipc::BuildRequest next_request();
@@ -206,6 +214,7 @@ private:
     DescriptorStore::Kept kept_;
     std::vector<ipc::WrappedKey> keks_;
     ipc::WrappedKey data_key_;
+    ipc::Manifest last_list_;
 };
 
 }  // namespace berth

@@ -114,6 +114,7 @@ TEST_CASE("a script's secrets are in its environment and masked in its output", 
         "printf %s \"$PAN_SEC_KEY\" | base64; printf s3cr3t-t; printf '0ken-0123456789a\\n';"
         "echo \"$PAN_SEC_KEY\" >&2; echo \"state $PAN_SEC_KEY\"");
     start.secrets = {berth.sealed_secret("PAN_SEC_KEY", value)};
+    start.manifests = {berth.list_of(start.secrets)};
     check_exited(berth.run(start), 0);
     CHECK(berth.out(1) == "plain ***\n***\n***\nstate ***\n");
     CHECK(berth.err(1) == "***\n");

@@ -40,6 +40,7 @@ public:
     ipc::StartJob with_secrets(std::uint64_t id) {
         auto start = job(id);
         start.secrets = {sealed_secret("TOKEN", kInput)};
+        start.manifests = {list_of(start.secrets)};
         ipc::JobSeal seal;
         seal.name = "access_token";
         seal.where = start.secrets[0].where;
@@ -82,6 +83,7 @@ public:
     std::string opened(const ipc::JobSeal& seal, const std::string& envelope) {
         auto looks = start(900);
         looks.secrets = {{{"VALUE"}, seal.where, seal.data_key, envelope}};
+        looks.manifests = {list_of(looks.secrets)};
         berthd->send(looks);
         run_until(loop, [&] {
             for (const auto& [run, ended] : heard.ended)
@@ -187,6 +189,62 @@ TEST_CASE("an answer that cannot be read is no answer, and its log is masked all
     CHECK(ended.answer.empty());
     CHECK(ended.sealed.empty());
     CHECK(ended.log == "got ***");
+}
+
+TEST_CASE("a job whose secret was changed, put back or is on no list is refused", "[jobs]") {
+    JobStage berth;
+    const auto refused = [&](const ipc::StartJob& start, const std::string& why) {
+        berth.berthd->send(start);
+        CHECK(berth.over().kind == EndKind::setup_failed);
+        CHECK_THAT(berth.over().text, Catch::Contains(why));
+        berth.heard.jobs.clear();
+    };
+    const auto old = berth.with_secrets(1);
+    CHECK(berth.run(old, answer({})).text.empty());
+    berth.heard.jobs.clear();
+    const auto latest = berth.with_secrets(2);
+    CHECK(berth.run(latest, answer({})).text.empty());
+    berth.heard.jobs.clear();
+
+    auto start = old;  // the row, and the list it was on
+    start.job = 3;
+    refused(start,
+            "the secrets of tenant 5 are an old copy: they are at change 1, and change 2 "
+            "has been seen here");
+    start = latest;  // the row alone
+    start.job = 4;
+    start.secrets = old.secrets;
+    refused(start, "the secret 'key' is not on the list of tenant 5");
+    start.manifests[0].entries = old.manifests[0].entries;  // and what the list says of it
+    start.job = 5;
+    refused(start, "one was changed, taken away or put back past Berth");
+    start = latest;
+    start.job = 6;
+    start.manifests.clear();
+    refused(start, "the secret 'key' is not on the list of tenant 5");
+
+    auto again = latest;  // the control
+    again.job = 7;
+    CHECK(berth.run(again, answer({})).text.empty());
+}
+
+TEST_CASE("what only passes through a job is on no list, and bound to its place all the same",
+          "[jobs]") {
+    JobStage berth;
+    auto start = berth.with_secrets(1);
+    start.passing = {berth.sealed_secret("CODE", "the-code-of-a-consent")};
+    auto sandbox = berth.begin(start);
+    CHECK(sandbox.plan_bytes.find(std::string{"TOKEN="} + kInput) != std::string::npos);
+    CHECK(sandbox.plan_bytes.find("CODE=the-code-of-a-consent") != std::string::npos);
+    berth.say(sandbox, 1, answer({{false, "echo", "the-code-of-a-consent"}}));
+    berth.end(sandbox, 0);
+    CHECK(berth.over().answer.at(0).value == "***");
+    berth.heard.jobs.clear();
+
+    start.job = 2;
+    start.passing[0].where.version = 2;
+    berth.berthd->send(start);
+    CHECK_THAT(berth.over().text, Catch::Contains("cannot open the secret"));
 }
 
 TEST_CASE("a program that fails has no answer, whatever it said", "[jobs]") {
@@ -310,6 +368,7 @@ TEST_CASE("a program of a real sandbox answers", "[jobs][sandbox]") {
                           0755);
     auto start = job(1);
     start.secrets = {berth.sealed_secret("OLD", kInput)};
+    start.manifests = {berth.list_of(start.secrets)};
     start.files = {{"request.json", std::string{"has "} + kInput}};
     start.seal = {{"token", start.secrets[0].where, start.secrets[0].data_key}};
     berth.berthd->send(start);

@@ -37,6 +37,7 @@ TEST_CASE("a run goes on under the next runner, its output in order and its secr
     stage.load_keys();
     auto start = stage.start(1);
     start.secrets = {stage.sealed_secret("PAN_SEC_A", "top-secret-value")};
+    start.manifests = {stage.list_of(start.secrets)};
     auto sandbox = stage.run(start);
     print(sandbox, StreamKind::out, "first\nstate ");
     wait_for(stage, StreamKind::out, "state ");
@@ -73,6 +74,7 @@ TEST_CASE("until it has both berthd's word and the keys a run that was left is n
     stage.load_keys();
     auto start = stage.start(1);
     start.secrets = {stage.sealed_secret("PAN_SEC_A", "top-secret-value")};
+    start.manifests = {stage.list_of(start.secrets)};
     auto sandbox = stage.run(start);
     stage.runner_comes_back();
     print(sandbox, StreamKind::out, "top-secret-value\n");
@@ -231,6 +233,7 @@ TEST_CASE("a run whose secrets can no longer be opened is lost, with the reason"
     stage.load_keys();
     auto start = stage.start(1);
     start.secrets = {stage.sealed_secret("PAN_SEC_A", "top-secret-value")};
+    start.manifests = {stage.list_of(start.secrets)};
     auto sandbox = stage.run(start);
     stage.runner_comes_back();
     stage.berthd->send(ipc::Adopt{stage.heard.live_runs[0].runs});

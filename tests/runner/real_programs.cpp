@@ -127,6 +127,15 @@ ipc::RunSecret RealPrograms::sealed_secret(const std::string& name, std::string_
     return secret;
 }
 
+ipc::Manifest RealPrograms::list_of(const std::vector<ipc::RunSecret>& secrets) {
+    const auto question = next_list(last_list_, secrets);
+    const auto before = heard.manifests.size();
+    berthd->send(question);
+    run_until(loop, [&] { return heard.manifests.size() > before; });
+    REQUIRE(heard.manifests.back().why.empty());
+    return last_list_ = signed_list(question, heard.manifests.back().mac);
+}
+
 const ipc::Ended& RealPrograms::ended(std::int64_t run) {
     run_until(loop, [&] { return heard.ended.count(run) != 0 || !heard.closed.empty(); });
     REQUIRE(heard.closed.empty());

@@ -27,6 +27,7 @@ public:
     // `/bin/sh -c script` with a minute of time.
     ipc::Start script(std::int64_t run_id, const std::string& text) const;
     ipc::RunSecret sealed_secret(const std::string& name, std::string_view value);
+    ipc::Manifest list_of(const std::vector<ipc::RunSecret>& secrets);
     const ipc::Ended& ended(std::int64_t run);
     const ipc::Ended& run(const ipc::Start& start);
     void wait_for_output(std::int64_t run, const std::string& text);
@@ -55,6 +56,7 @@ private:
     static constexpr uid_t kSlots = 15;
     uid_t first_uid_;
     ipc::WrappedKey data_key_;
+    ipc::Manifest last_list_;
 };
 
 }  // namespace berth
