@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "daemon/run_end.h"
 #include "store/leases.h"
 #include "store/migrate.h"
 #include "store/runs.h"
 #include "store/triggers.h"
+#include "tests/sim/host_daemon.h"
 #include "tests/sim/plants.h"
 
 namespace berth::sim {
@@ -14,169 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr const char* kPath = "/sim/berth.db";
-constexpr auto kStoreRetry = 500ms;
-
-bool heals(const Failure& why) {
-    return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
-}
 
 }  // namespace
-
-// Sees runs through, as daemon/run_flow does, without runner and output.
-class Host::Flow final : public Launcher {
-public:
-    Flow(Host& host, Daemon& daemon) : host_{host}, daemon_{daemon} {}
-    void launch(const Run& run) override;
-    // One that an earlier daemon handed over.
-    void expect(const Run& run);
-    void exited(RunId run, int attempt, const Outcome& outcome);
-    void cancel(RunId run);
-
-private:
-    void hand_over(const Run& run);
-    void end(const Run& run, const Outcome& outcome, Time at);
-    void later(microseconds delay, std::function<void()> what);
-
-    Host& host_;
-    Daemon& daemon_;
-    std::map<RunId, Run> live_;
-    std::set<RunId> ending_;  // what is said of these later does not count
-};
-
-struct Host::Daemon {
-    Daemon(Host& host, std::unique_ptr<SqliteDb> db)
-        : store{host.world_, host.vfs_, std::move(db),
-                SimStore::Hooks{[&host] { return host.next_fault(); },
-                                [&host](Db& now) { host.truth_.look(now); },
-                                [&host] { host.dead_ = true; }}},
-          alarms{host.world_},
-          flow{host, *this},
-          queue{store, host.clock_, 0, host.begin_further()},
-          engine{alarms, queue, flow, host.rules_.max_runs},
-          book{store, host.clock_},
-          schedules{alarms, host.clock_, book, [this] { engine.kick(); }},
-          leases{alarms, host.clock_, store, [this] { engine.kick(); }} {}
-
-    std::uint64_t number = 0;
-    bool recovered = false;
-    SimStore store;
-    SimAlarms alarms;
-    Flow flow;
-    RunQueue queue;
-    Engine engine;
-    ScheduleBook book;
-    ScheduleEngine schedules;
-    LeaseKeeper leases;
-};
-
-void Host::Flow::later(microseconds delay, std::function<void()> what) {
-    host_.world_.after(delay, [&host = host_, number = daemon_.number, what = std::move(what)] {
-        if (host.daemon_ && host.daemon_->number == number && !host.dead_) what();
-    });
-}
-
-void Host::Flow::launch(const Run& run) {
-    live_[run.id] = run;
-    if (run.state == RunState::starting) return host_.execute(run);
-    later(host_.world_.between(200us, 20ms), [this, run] { hand_over(run); });
-}
-
-void Host::Flow::expect(const Run& run) {
-    live_[run.id] = run;
-    const auto found = host_.processes_.find(run.id);
-    if (found == host_.processes_.end() || found->second.run.attempt != run.attempt) {
-        host_.world_.sometimes("a run was lost");
-        ending_.insert(run.id);
-        return end(run, Lost{"berth-runner no longer has it"}, host_.clock_.now());
-    }
-    host_.world_.sometimes("a live run was adopted");
-    if (found->second.ended) host_.end(run.id, run.attempt, Outcome{found->second.outcome});
-}
-
-void Host::Flow::hand_over(const Run& run) {
-    daemon_.store.write(
-        [run, now = host_.clock_.now()](Db& db) {
-            return move_run(db, run.id, run.attempt, RunState::starting, "", now);
-        },
-        [this, run](Result<Run> moved) {
-            if (moved) {
-                live_[run.id] = *moved;
-                return host_.execute(*moved);
-            }
-            if (heals(moved.error())) {
-                host_.world_.sometimes("a run was handed over again");
-                return later(kStoreRetry, [this, run] { hand_over(run); });
-            }
-            live_.erase(run.id);  // somebody has cancelled it
-            daemon_.engine.ended(run.id);
-        });
-    // The process tells that it runs; the store may not hear of it.
-}
-
-void Host::Flow::exited(RunId id, int attempt, const Outcome& outcome) {
-    if (!daemon_.recovered) return;  // it speaks to the runner only then
-    const auto found = live_.find(id);
-    if (found == live_.end() || found->second.attempt != attempt) {
-        // What the store itself says to a voice from the past.
-        host_.world_.sometimes("an end of an older attempt arrived");
-        Run stale;
-        stale.id = id;
-        stale.attempt = attempt;
-        daemon_.store.write(
-            [stale, outcome, now = host_.clock_.now()](Db& db) -> Result<RunView> {
-                auto run = get_run(db, stale.id);
-                if (!run) return pass_on(run);
-                run->attempt = stale.attempt;
-                return write_end(db, *run, outcome, {}, now);
-            },
-            [](Result<RunView>) {});
-        return;
-    }
-    if (ending_.insert(id).second) end(found->second, outcome, host_.clock_.now());
-}
-
-void Host::Flow::end(const Run& run, const Outcome& outcome, Time at) {
-    daemon_.store.write(
-        [run, outcome, at](Db& db) -> Result<RunView> {
-            auto now = get_run(db, run.id);
-            if (!now) return pass_on(now);
-            if (is_final(now->state) || now->attempt != run.attempt) return view_run(db, run.id);
-            return write_end(db, *now, outcome, {}, at);
-        },
-        [this, run, outcome, at](Result<RunView> view) {
-            if (!view) {
-                host_.world_.sometimes("an end was written again");
-                return later(kStoreRetry, [this, run, outcome, at] { end(run, outcome, at); });
-            }
-            if (view->run.state == RunState::queued) host_.world_.sometimes("a run was retried");
-            live_.erase(run.id);
-            ending_.erase(run.id);
-            daemon_.engine.ended(run.id);
-        });
-}
-
-void Host::Flow::cancel(RunId id) {
-    if (live_.contains(id)) {
-        if (host_.processes_.contains(id)) {
-            host_.world_.sometimes("a running run was cancelled");
-            host_.end(id, live_[id].attempt, Cancelled{});
-        }
-        return;
-    }
-    host_.world_.sometimes("a waiting run was cancelled");
-    daemon_.store.write(
-        [id, now = host_.clock_.now()](Db& db) -> Result<Run> {
-            auto run = get_run(db, id);
-            if (!run) return run;
-            if (run->state == RunState::starting)
-                return fail(FailureKind::conflict, "run '{}' is on its way to its process",
-                            id.str());
-            return move_run(db, id, run->attempt, RunState::cancelled, "", now);
-        },
-        [this, id](Result<Run>) {
-            if (!live_.contains(id)) daemon_.engine.ended(id);
-        });
-}
 
 // As daemon/run_start does with most runs: what is small starts in the transaction that
 // begins it.

@@ -36,7 +36,7 @@ public:
     // Makes the world's rows on an empty disk.
     void set_up(const std::function<void(Db&)>& rows);
     void start();
-    bool up() const { return daemon_ != nullptr; }
+    std::uint64_t life() const { return starts_; }  // another number after each start
     Weather weather;
 
     // As the API would; nothing happens while the daemon is down, and nobody is

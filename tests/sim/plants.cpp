@@ -35,4 +35,9 @@ const std::vector<std::string>& all_plants() {
     return kAll;
 }
 
+const std::vector<RarePlant>& rare_plants() {
+    static const std::vector<RarePlant> kRare{{"credit_kept", {5'000'057, 1'000'173}}};
+    return kRare;
+}
+
 }  // namespace berth::sim

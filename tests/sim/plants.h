@@ -3,6 +3,7 @@
 // switch, and fails when the text it changes is no longer there.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,5 +13,13 @@ namespace berth::sim {
 bool planted(std::string_view bug);
 void plant(std::string bug);  // empty: none
 const std::vector<std::string>& all_plants();
+
+// Bugs that were found in the product itself, by one seed in thousands. What the seeds do
+// follows from the product's code: should they not meet the bug any more, others do.
+struct RarePlant {
+    std::string bug;
+    std::vector<std::uint64_t> seeds;
+};
+const std::vector<RarePlant>& rare_plants();
 
 }  // namespace berth::sim

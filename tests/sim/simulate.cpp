@@ -241,8 +241,12 @@ private:
         }
         for (std::size_t i = 0; i < integrations_.size(); ++i)
             pause_integration(i, false);
-        // The daemon may have been down: once more later.
-        if (!world_.one_in(2) || !host_.up()) world_.after(21min, [this] { go_on(); });
+        // The daemon may have been down, or have died of a commit that was on its way: then
+        // once more later, and at times also otherwise.
+        const bool again = world_.one_in(2);
+        world_.after(21min, [this, again, life = host_.life()] {
+            if (again || host_.life() != life) go_on();
+        });
     }
 
     By by() const { return {"sim", world_.wall()}; }
