@@ -138,6 +138,19 @@ TEST_CASE("on a full disk live runs end on record, new ones are refused, and it 
         CHECK(json::parse(refused.body)["message"] ==
               "the store's disk is full, so nothing new is accepted; make room, and it goes on by "
               "itself");
+        // One rule for all that would be written.
+        const auto tenant = fmt::format("/v2/tenants/{}", other.tenant);
+        const auto integration = fmt::format("/v2/integrations/{}", other.integration);
+        for (const auto& answer :
+             {daemon.request("PATCH", tenant, {{"name", "renamed"}}),
+              daemon.request("PATCH", integration, {{"paused", true}}),
+              daemon.request("POST", "/v2/integrations", {{"name", "another"}}),
+              daemon.request("PUT", tenant + "/schedule", {{"text", "@daily"}}),
+              daemon.upload(other.integration, {{"PANDIUM.yaml", manifest("echo another")}})}) {
+            INFO(answer.body);
+            CHECK(answer.status == 503);
+            CHECK(answer.header("retry-after") == "1");
+        }
         CHECK(metric(daemon, "berth_store_full") == "1");
         CHECK(check_named(daemon, "room on the disk")["ok"] == false);
         const auto ready = daemon.request("GET", "/v2/ready");
