@@ -161,6 +161,47 @@ TEST_CASE("disconnecting takes the secrets off the list", "[manifest]") {
     CHECK(trouble(house.open(0)) == "");
 }
 
+// A job may have waited for its turn.
+TEST_CASE("secrets that were sealed anew since they were read are taken as they are now",
+          "[manifest]") {
+    KeyHouse house{1};
+    house.fill();
+    auto secrets = must(read_now(*house.daemon->store, house.loop, [&](Db& db) {
+        std::vector<ipc::RunSecret> all;
+        for (const Row& row : db.query("select connector_id, field, version, envelope from secrets"
+                                       " join connections on connections.id = connection_id"
+                                       " order by field")) {
+            ipc::RunSecret secret;
+            secret.where = {{ipc::ScopeKind::tenant, house.tenants[0].value},
+                            row.integer(0),
+                            row.text(1),
+                            static_cast<std::uint64_t>(row.integer(2))};
+            secret.envelope = row.text(3);
+            const auto key = must(
+                data_key_of(db, {KeyScope::Kind::tenant, house.tenants[0].value}, secret.envelope));
+            secret.data_key = {key.id, key.envelope};
+            all.push_back(std::move(secret));
+        }
+        return all;
+    }));
+    const auto before = secrets;
+    house.rotate_to_the_end({RotationKind::data, {}, {}});
+    auto manifests = must(read_now(*house.daemon->store, house.loop,
+                                   [&](Db& db) { return manifests_now(db, secrets); }));
+    REQUIRE(manifests.size() == 1);
+    const auto opened = must(house.runner.keys().open(secrets, manifests));
+    CHECK(opened[0].reveal() == house.values[0]["field0"]);
+    // The control: as they were read they are on no list any more.
+    CHECK_FAILS(house.runner.keys().open(before, manifests), FailureKind::conflict,
+                "is not on the list of tenant");
+    // What was replaced by another value is not brought back, nor taken for it.
+    must(house.store(0, {{"field0", "newer"}}));
+    manifests = must(read_now(*house.daemon->store, house.loop,
+                              [&](Db& db) { return manifests_now(db, secrets); }));
+    CHECK_FAILS(house.runner.keys().open(secrets, manifests), FailureKind::conflict,
+                "the secret 'field0' is not on the list of tenant");
+}
+
 TEST_CASE("a change that is refused changes nothing, and the next one is done", "[manifest]") {
     KeyHouse house{1};
     house.fill();

@@ -4,6 +4,10 @@
 
 #include <iostream>
 
+#include "store/connection_secrets.h"
+#include "store/oauth_attempts.h"
+#include "store/oauth_tokens.h"
+#include "store/rotations.h"
 #include "tests/daemon/key_house.h"
 #include "tests/support/seed.h"
 
@@ -113,6 +117,72 @@ TEST_CASE("a rotation to a root key that is not there says so and waits", "[rota
                std::string::npos;
     });
     CHECK(house.rotating());
+    CHECK(trouble(house.open_all()) == "");
+}
+
+// What comes back is sealed under the key of when it was asked for, and there is no second copy.
+TEST_CASE("a data key stays until a provider that was asked under it has answered", "[rotation]") {
+    KeyHouse house{1};
+    house.fill();
+    const Time now = house.daemon->clock.now();
+    struct Claimed {
+        ConnectionId connection;
+        std::uint64_t ticket = 0;
+    };
+    const auto claimed =
+        must(write_now(*house.daemon->store, house.loop, [&](Db& db) -> Result<Claimed> {
+            const ConnectionId id{db.must("select id from connections").integer(0)};
+            TokenGrant grant;
+            grant.readable = {{"account", "acme"}};
+            auto consent = store_consent(db, kBy, id, reserve_version(db, id), now, grant);
+            if (!consent) return pass_on(consent);
+            auto ticket = claim_token(db, id, now, now + std::chrono::seconds{60});
+            if (!ticket) return pass_on(ticket);
+            return Claimed{id, *ticket};
+        }));
+    must(house.rotate(of(RotationKind::data)));
+    run_until(house.loop, [&] {
+        return house.daemon->rotation.trouble().find(
+                   "a provider is just asked for tokens of tenant") != std::string::npos;
+    });
+    CHECK(house.view().retired_data_keys == 1);
+    CHECK(house.view().secrets_under_retired == 0);
+    CHECK(trouble(house.open_all()) == "");
+    must(write_now(*house.daemon->store, house.loop, [&](Db& db) -> Result<bool> {
+        release_token(db, claimed.connection, claimed.ticket);
+        return true;
+    }));
+    run_until(house.loop, [&] { return !house.rotating(); });
+    check_rotated(house, RotationKind::data);
+}
+
+TEST_CASE("the secrets of one connection are opened each under its own key during a rotation",
+          "[rotation]") {
+    KeyHouse house{1, 2};
+    house.fill();
+    const KeyScope scope{KeyScope::Kind::tenant, house.tenants[0].value};
+    // As a rotation leaves it between two of its steps: what is written meanwhile is under the
+    // new key, the rest under the old one.
+    Wait<DataKeyRow> made{house.loop};
+    house.daemon->keys.make_data_key(scope, made.callback());
+    const DataKeyRow next = must(made.get());
+    must(write_now(*house.daemon->store, house.loop, [&](Db& db) -> Result<bool> {
+        auto old = get_data_key(db, scope);
+        if (!old) return pass_on(old);
+        auto done = succeed_data_key(db, kBy, *old, next);
+        if (!done) return pass_on(done);
+        return true;
+    }));
+    must(house.store(0, {{"field0", "written meanwhile"}}));
+    const auto material = must(write_now(*house.daemon->store, house.loop, [&](Db& db) {
+        return connection_secrets(db, kBy, {db.must("select id from connections").integer(0)},
+                                  "test");
+    }));
+    REQUIRE(material.secrets.size() == 2);
+    CHECK(material.data_keys.size() == 2);
+    CHECK(material.key_of(*material.find_secret("field0")).id == next.id);
+    CHECK(material.key_of(*material.find_secret("field1")).id != next.id);
+    house.values[0]["field0"] = "written meanwhile";
     CHECK(trouble(house.open_all()) == "");
 }
 
