@@ -195,7 +195,9 @@ private:
             db_->release_savepoint();
             ++report_.answered[static_cast<std::size_t>(&operation - operations().data())];
             if (operation.name == std::string_view{"accept_trigger"}) accepted.push_back(*done);
-            if (operation.name == std::string_view{"remove_runs"}) removed = true;
+            if (operation.name == std::string_view{"remove_runs"} ||
+                operation.name == std::string_view{"delete_tenant"})
+                removed = true;
         }
         const auto after = fingerprint(*db_);
         in_flight_ = after;

@@ -2,6 +2,7 @@
 // sequence again.
 #include "tests/faults/cuts.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>
@@ -31,7 +32,10 @@ CutReport cut(const char* what, std::uint64_t cuts, bool synchronous_normal) {
               << report.operations << " operations in " << report.commits
               << " acknowledged commits; " << report.cuts_with_loss
               << " cuts lost an acknowledged commit, " << report.triggers_lost
-              << " acknowledged triggers were lost\n";
+              << " acknowledged triggers were lost; rarest: ";
+    const auto rarest = std::ranges::min_element(report.answered) - report.answered.begin();
+    std::cout << operations()[static_cast<std::size_t>(rarest)].name << ", "
+              << report.answered[static_cast<std::size_t>(rarest)] << " times\n";
     return report;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <functional>
 
 #include "base/file.h"
@@ -187,12 +188,16 @@ NthFault::~NthFault() = default;
 namespace {
 
 // Calls try_one(fault) for every kind, once and persistent, with N from 1 on until it
-// says that the fault was not met.
-void for_every_n(NthReport& report, const std::function<bool(const Fault&)>& try_one) {
+// says that the fault was not met. Once at every N; what lasts, at every third of them, from
+// where the seed says: each such N is one of some operation. BERTH_FAULTS=full: at all.
+void for_every_n(NthReport& report, std::mt19937_64& random,
+                 const std::function<bool(const Fault&)>& try_one) {
     using enum Fault::Kind;
+    static const std::uint64_t kStride = std::getenv("BERTH_FAULTS") != nullptr ? 1 : 3;
     for (const auto kind : {io_error, no_space, short_write, failed_sync})
         for (const bool persistent : {false, true})
-            for (std::uint64_t n = 1; report.wrong.size() < kMostWrong; ++n) {
+            for (std::uint64_t n = persistent ? 1 + random() % kStride : 1;
+                 report.wrong.size() < kMostWrong; n += persistent ? kStride : 1) {
                 const Fault fault{kind, n, persistent};
                 if (n > kMostN) report.wrong.push_back("no end at " + describe(fault));
                 if (n > kMostN || !try_one(fault)) break;
@@ -211,7 +216,7 @@ void NthFault::operation(const Operation& operation, NthReport& report) {
         return;
     }
     const auto before = wanted->base.print;
-    for_every_n(report, [&](const Fault& fault) {
+    for_every_n(report, my.random, [&](const Fault& fault) {
         const auto where = fmt::format("{}: {}", operation.name, describe(fault));
         const auto complain = [&](const std::string& what) {
             report.wrong.push_back(where + ": " + what);
@@ -268,7 +273,7 @@ void NthFault::start(Start from, NthReport& report) {
                                : from == Start::after_power_cut ? my.after_power_cut.image
                                                                 : my.after_orderly_end.image;
     const bool has_rows = from == Start::after_power_cut || from == Start::after_orderly_end;
-    for_every_n(report, [&](const Fault& fault) {
+    for_every_n(report, my.random, [&](const Fault& fault) {
         const auto where = fmt::format("start {}: {}", static_cast<int>(from), describe(fault));
         my.load(image);
         my.vfs.with_disk([&](Disk& disk) { disk.arm(fault); });

@@ -37,7 +37,8 @@ std::span<const Operation> operations() {
     static const std::vector<Operation> kAll = [] {
         std::vector<Operation> all;
         for (auto part : {catalog_operations(), tenant_operations(), run_operations(),
-                          schedule_operations(), lease_operations()})
+                          schedule_operations(), lease_operations(), vault_operations(),
+                          connection_operations(), oauth_operations(), webhook_operations()})
             for (Operation& operation : part)
                 all.push_back(std::move(operation));
         return all;

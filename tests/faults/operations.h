@@ -50,6 +50,10 @@ std::vector<Operation> tenant_operations();   // tenants, keys, secrets
 std::vector<Operation> run_operations();      // triggers, runs
 std::vector<Operation> schedule_operations();
 std::vector<Operation> lease_operations();
+std::vector<Operation> vault_operations();       // rotation, manifests
+std::vector<Operation> connection_operations();  // and provisioning, auth links
+std::vector<Operation> oauth_operations();
+std::vector<Operation> webhook_operations();  // and jobs
 
 // Mostly the same one of two hosts writes, as long as this lives; its clock is the dice's.
 class AsHost {

@@ -137,6 +137,11 @@ std::vector<Operation> schedule_operations() {
              unpark(db, some_tenant(db, dice));
              return done();
          }},
+        {"forget_credit", writes, 1,
+         [](Db& db, Dice& dice) {
+             forget_credit(db, some_integration(db, dice));
+             return done();
+         }},
         {"starts_of", reads, 1,
          [](Db& db, Dice& dice) {
              const Time since = dice.now - 60s;

@@ -1,8 +1,6 @@
 // Tenants, keys and secrets.
-#include "store/keys.h"
-#include "store/secrets.h"
 #include "store/tenants.h"
-#include "tests/faults/operations.h"
+#include "tests/faults/places.h"
 
 namespace berth::test {
 namespace {
@@ -43,14 +41,6 @@ KeyScope some_scope(Db& db, Dice& dice) {
     return dice.one_in(3) ? KeyScope{KeyScope::Kind::integration, dice.any(db, "integrations")}
                           : KeyScope{KeyScope::Kind::tenant, dice.any(db, "tenants")};
 }
-KeyScope scope_with_key(Db& db, Dice& dice) {
-    const auto id = dice.any(db, "data_keys");
-    const auto row = db.one("select scope_kind, scope_id from data_keys where id = $1", {id});
-    if (!row) return {};
-    return {row->text(0) == "tenant" ? KeyScope::Kind::tenant : KeyScope::Kind::integration,
-            row->integer(1)};
-}
-
 Result<std::string> add_key(Db& db, Dice& dice) {
     auto id = reserve_data_key_id(db);
     if (!id) return pass_on(id);
@@ -73,45 +63,13 @@ Result<std::string> add_term(Db& db, Dice& dice) {
         add_kek(db, dice.by(), {static_cast<std::uint32_t>(dice.below(8) + 1), dice.envelope()}));
 }
 
-// Somebody who may have secrets of a connector.
-struct Place {
-    ConnectionOwner owner;
-    std::string connector;
-};
-Result<Place> some_place(Db& db, Dice& dice) {
-    const auto rowid = dice.any(db, "integration_connectors", "rowid");
-    const auto row = db.one(
-        "select integration_id, name, is_global from integration_connectors"
-        " join connectors on connectors.id = connector_id"
-        " where integration_connectors.rowid = $1",
-        {rowid});
-    if (!row) return fail(FailureKind::not_found, "no connector is used");
-    Place place{{IntegrationId{row->integer(0)}, {}}, row->text(1)};
-    if (row->integer(2) != 0) return place;
-    const auto tenant = db.one(
-        "select id from tenants where integration_id = $1 and archived = 0 order by id limit 1",
-        {place.owner.integration_id});
-    if (!tenant) return fail(FailureKind::not_found, "there is no tenant for a secret");
-    place.owner.tenant_id = TenantId{tenant->integer(0)};
-    return place;
-}
-
-template <typename Then>
-Result<std::string> with_place(Db& db, Dice& dice, Then then) {
-    auto place = some_place(db, dice);
-    if (!place) return pass_on(place);
-    return answer(then(*place));
-}
-
 Result<std::string> store_secrets(Db& db, Dice& dice) {
     auto place = some_place(db, dice);
     if (!place) return pass_on(place);
     auto reserved = reserve_secrets(db, dice.by(), place->owner, place->connector);
     if (!reserved) return pass_on(reserved);
-    std::vector<SealedField> fields;
-    for (std::size_t i = 0; i <= dice.below(3); ++i)
-        fields.push_back({fmt::format("field-{}", i), dice.envelope()});
-    return answer(set_secrets(db, dice.by(), reserved->connection.id, reserved->version, fields));
+    return answer(set_secrets(db, dice.by(), reserved->connection.id, reserved->version,
+                              some_fields(db, dice, reserved->scope)));
 }
 
 }  // namespace
