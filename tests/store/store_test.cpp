@@ -1,9 +1,11 @@
 #include "store/store.h"
 
 #include <future>
+#include <tuple>
 
 #include "model/limits.h"
 #include "store/runs.h"
+#include "store/shares.h"
 #include "store/triggers.h"
 #include "tests/store/support.h"
 
@@ -264,4 +266,53 @@ TEST_CASE("the write-ahead log is copied back beside the commits", "[store]") {
     w.store.reset();  // joins the checkpointer
     CHECK(std::filesystem::file_size(w.dir.path() / "berth.db") > 10'000'000);
     CHECK_FALSE(std::filesystem::exists(w.dir.path() / "berth.db-wal"));
+}
+
+TEST_CASE("two tenants that race at their caps 10^4 times are never over them", "[store]") {
+    constexpr int kTries = 10'000, kAtOnce = 100;
+    constexpr WaitingCaps kCaps{.tenant = 15, .host = 20};
+    World w;
+    auto random = seeded_random();
+    const auto ids = must(write_now(*w.store, w.loop, [&w](Db& db) {
+        const Tenant acme = must(get_tenant(db, w.acme));
+        return std::tuple{acme.integration_id, add_tenant(db, acme.integration_id, "zeta").id};
+    }));
+    const auto [integration, zeta] = ids;
+    // What waits is taken by a run, and the run is out of the way again.
+    const auto take = [](Db& db, TenantId tenant) {
+        std::vector<TriggerId> waiting;
+        for (const Trigger& trigger : list_waiting_triggers(db, tenant, 3))
+            waiting.push_back(trigger.id);
+        if (waiting.empty()) return;
+        const Run run = must(begin_run(db, tenant, ReleaseId{1}, RunMode::normal, waiting, kNow));
+        must(move_run(db, run.id, run.attempt, RunState::cancelled, "", kNow));
+    };
+    int answered = 0, accepted = 0, refused = 0, over = 0, early = 0;
+    while (answered < kTries) {
+        for (int i = 0; i < kAtOnce; ++i) {
+            const TenantId tenant = random() % 2 == 0 ? w.acme : zeta;
+            const bool takes = random() % 6 == 0;
+            w.store->write(
+                [&, tenant, takes, zeta = zeta, integration = integration,
+                 trigger = trigger_for(tenant)](Db& db) -> Result<Trigger> {
+                    if (takes) take(db, tenant);
+                    const Load before = waiting_load(db, tenant, integration);
+                    auto made = accept_trigger(db, trigger, kCaps);
+                    const bool full = before.tenant >= kCaps.tenant || before.host >= kCaps.host;
+                    over += made && full ? 1 : 0;
+                    early += !made && !full ? 1 : 0;
+                    return made;
+                },
+                [&](Result<Trigger> made) {
+                    ++(made ? accepted : refused);
+                    if (++answered % kAtOnce == 0) w.loop.stop();
+                });
+        }
+        w.loop.run();
+    }
+    CHECK(over == 0);
+    CHECK(early == 0);
+    CHECK(accepted > kTries / 10);
+    CHECK(refused > kTries / 10);
+    CHECK(accepted + refused == kTries);
 }
