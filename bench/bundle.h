@@ -18,6 +18,8 @@ public:
     const std::filesystem::path& root() const { return root_; }
     // The filter as bubblewrap reads it.
     std::string filter_file() const;
+    // Where a program of this bundle may write what is wrong.
+    std::string errors_file() const { return (folder_.path() / "errors").string(); }
     // A folder with a config.json that starts `argv` with every namespace, no capability
     // and the same list of system calls; without `confined` as the runtimes' own `spec`
     // writes it: no user namespace, no filter.

@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "base/error.h"
 
@@ -77,13 +79,18 @@ Words nspawn(const std::string& program, const Bundle& bundle) {
             "--chdir=/app"};
 }
 
-void add_if_it_works(std::vector<Peer>& peers, Peer peer) {
+void add_if_it_works(std::vector<Peer>& peers, Peer peer, const Bundle& bundle) {
+    Command command = peer.command();
+    command.errors = bundle.errors_file();
     try {
-        (void)run_command(peer.command());
+        (void)run_command(command);
         peers.push_back(std::move(peer));
     } catch (const std::exception& failure) {
-        fmt::print("{} is left out: {}\n", peer.name, failure.what());
+        std::ifstream errors{command.errors};
+        const std::string said{std::istreambuf_iterator<char>{errors}, {}};
+        fmt::print("{} is left out: {}\n{}", peer.name, failure.what(), said);
     }
+    std::filesystem::remove(command.errors);
 }
 
 }  // namespace
@@ -97,32 +104,39 @@ std::vector<Peer> peers_for(Bundle& bundle, const Words& argv) {
     };
     if (const auto bwrap = found("bwrap"); !bwrap.empty()) {
         const Command plain{joined(bubblewrap(bwrap, bundle), argv)};
-        add_if_it_works(peers, {"bubblewrap", [plain] { return plain; }});
+        add_if_it_works(peers, {"bubblewrap", [plain] { return plain; }}, bundle);
         Command filtered{joined(bubblewrap(bwrap, bundle),
                                 joined({"--seccomp", std::to_string(kGivenFile)}, argv))};
         filtered.given_file = bundle.filter_file();
-        add_if_it_works(peers, {"bubblewrap, seccomp", [filtered] { return filtered; }});
+        add_if_it_works(peers, {"bubblewrap, seccomp", [filtered] { return filtered; }}, bundle);
     }
     for (const char* name : {"crun", "runc"}) {
         const auto runtime = found(name);
         if (runtime.empty()) continue;
-        add_if_it_works(peers, oci_peer(name, runtime, bundle.oci(argv, false)));
-        add_if_it_works(peers, oci_peer(fmt::format("{}, userns, seccomp", name), runtime,
-                                        bundle.oci(argv, true)));
+        add_if_it_works(peers, oci_peer(name, runtime, bundle.oci(argv, false)), bundle);
+        add_if_it_works(
+            peers,
+            oci_peer(fmt::format("{}, userns, seccomp", name), runtime, bundle.oci(argv, true)),
+            bundle);
     }
     if (const auto program = found("systemd-nspawn"); !program.empty())
-        add_if_it_works(peers, {"systemd-nspawn", [program, &bundle, argv] {
-                                    return Command{joined(nspawn(program, bundle), argv)};
-                                }});
+        add_if_it_works(
+            peers,
+            {"systemd-nspawn",
+             [program, &bundle, argv] { return Command{joined(nspawn(program, bundle), argv)}; }},
+            bundle);
     return peers;
 }
 
-void hide_second_cgroup_tree() {
-    constexpr const char* kSecond = "/sys/fs/cgroup/unified";
-    if (!std::filesystem::exists(kSecond)) return;
+void hide_refusing_cgroups(Precedence precedence) {
+    std::vector<const char*> trees{"/sys/fs/cgroup/unified"};
+    if (precedence == Precedence::real_time) trees.push_back("/sys/fs/cgroup/cpu");
+    std::erase_if(trees, [](const char* tree) { return !std::filesystem::exists(tree); });
+    if (trees.empty()) return;
     check(::unshare(CLONE_NEWNS), "making a mount namespace for the benchmark");
     check(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
-    check(::umount2(kSecond, MNT_DETACH), "hiding '{}'", kSecond);
+    for (const char* tree : trees)
+        check(::umount2(tree, MNT_DETACH), "hiding '{}'", tree);
 }
 
 }  // namespace berth::bench

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/bench.h"
 #include "bench/bundle.h"
 #include "bench/starts.h"
 
@@ -20,8 +21,10 @@ struct Peer {
 // Those that start `argv` here; what does not is told on stdout, with the reason.
 std::vector<Peer> peers_for(Bundle& bundle, const std::vector<std::string>& argv);
 
-// This process and what it starts no longer see a cgroup v2 tree that hangs beside v1:
-// crun refuses to work with both.
-void hide_second_cgroup_tree();
+// This process and what it starts no longer see the cgroup trees with which crun and runc
+// cannot start anything: v2 beside v1, which crun refuses; and with real-time priority the
+// `cpu` tree of v1, in which a new group has no real-time budget, so that no such process
+// can be moved into it.
+void hide_refusing_cgroups(Precedence precedence);
 
 }  // namespace berth::bench

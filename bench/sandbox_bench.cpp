@@ -216,7 +216,7 @@ bool run(const Options& options) {
     std::mt19937_64 random{seed};
     const auto how = options.real_time ? bench::Precedence::real_time : bench::Precedence::nice;
     if (!bench::go_first(how)) fmt::print("not allowed to go before others\n");
-    bench::hide_second_cgroup_tree();
+    bench::hide_refusing_cgroups(how);
     const auto launcher = (own_folder() / "berth-launcher").string();
     nlohmann::json result{{"seed", seed}, {"n", options.n}, {"real_time", options.real_time}};
     std::vector<bench::Goal> goals;

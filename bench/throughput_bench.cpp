@@ -150,7 +150,7 @@ bool run(const Options& options) {
     const auto seed = bench::seed_of(options.seed);
     std::mt19937_64 random{seed};
     if (!bench::go_first()) fmt::print("not allowed to go before others\n");
-    bench::hide_second_cgroup_tree();
+    bench::hide_refusing_cgroups(bench::Precedence::nice);
     const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     bench::Bundle bundle{folder / "first_byte"};
     const auto cases = cases_of(folder, bundle, options.only);
