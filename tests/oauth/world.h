@@ -17,7 +17,7 @@ namespace berth::test {
 struct WorldOptions {
     std::size_t tenants = 1;
     bool global = false;
-    int wall_time = 60;
+    int wall_time = 600;              // of runs, and as long as they are patient with a provider
     std::string kind = "test-oauth";  // or `test-machine`, by client credentials
     std::string settings{};           // of berthd
 };
