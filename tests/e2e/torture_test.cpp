@@ -78,21 +78,29 @@ void kill_all(Daemon& daemon) {
     daemon.launch();
 }
 
+// Others' groups come and go meanwhile: what cannot be read is passed over.
+void find_groups(const std::filesystem::path& folder, std::uint32_t first_uid, int depth,
+                 std::vector<std::filesystem::path>& found) {
+    std::error_code gone;
+    std::filesystem::directory_iterator it{folder, gone}, end;
+    for (; !gone && it != end; it.increment(gone)) {
+        std::error_code none;
+        if (!it->is_directory(none) || it->is_symlink(none)) continue;
+        const auto name = it->path().filename().string();
+        const auto uid = berth::to_number<std::uint32_t>(
+            name.starts_with("berth-") ? std::string_view{name}.substr(6) : "");
+        if (uid && *uid >= first_uid && *uid < first_uid + 512) found.push_back(it->path());
+        if (depth > 0) find_groups(it->path(), first_uid, depth - 1, found);
+    }
+}
+
 // Cgroups of this daemon's sandboxes: the launcher calls their parent after its first uid.
 std::vector<std::filesystem::path> groups_of(const Daemon& daemon) {
     const auto config = berth::read_file(daemon.root() / "berth.conf", 1 << 16).value();
     const auto at = config.find("first_uid = ") + 12;
     const auto uid = berth::to_number<std::uint32_t>(config.substr(at, config.find('\n', at) - at));
     std::vector<std::filesystem::path> found;
-    std::error_code gone;  // others' come and go meanwhile
-    using Folders = std::filesystem::recursive_directory_iterator;
-    for (Folders it{"/sys/fs/cgroup", gone}, end; it != end; it.increment(gone)) {
-        const auto name = it->path().filename().string();
-        if (it.depth() > 4) it.disable_recursion_pending();
-        if (!name.starts_with("berth-")) continue;
-        const auto number = berth::to_number<std::uint32_t>(name.substr(6));
-        if (number && *number >= uid.value() && *number < *uid + 512) found.push_back(it->path());
-    }
+    find_groups("/sys/fs/cgroup", uid.value(), /*depth=*/5, found);
     return found;
 }
 
