@@ -202,7 +202,12 @@ private:
         const auto after = fingerprint(*db_);
         in_flight_ = after;
         // What is being removed may be gone, and may be there.
-        if (removed) promises_.forget_what_is_gone(*db_);
+        if (removed) {
+            promises_.forget_what_is_gone(*db_);
+            std::erase_if(accepted, [&](const std::string& trigger) {  // in this very commit
+                return !db_->one("select 1 from triggers where id = $1", {trigger});
+            });
+        }
         tx.commit();
         // From here on a client may have been told.
         if (!vfs_.with_disk([](Disk& disk) { return disk.has_power(); }))

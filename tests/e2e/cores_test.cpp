@@ -1,0 +1,100 @@
+// S12: whatever crashes, there is no core of it: the daemons, by signals that write one (but
+// not SIGSEGV, which a sanitizer takes for itself), and a script. BERTH_CRASHES says how often
+// each (100 in reliability.md).
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <set>
+
+#include "tests/support/daemon_fixture.h"
+#include "tests/support/needs_sandbox.h"
+
+using namespace berth::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+int crashes_wanted() {
+    const char* given = std::getenv("BERTH_CRASHES");
+    return given != nullptr ? std::atoi(given) : 5;
+}
+
+// Where the kernel of this machine puts cores, if they are files, and where it would otherwise.
+std::set<fs::path> cores_in(const std::set<fs::path>& folders) {
+    std::set<fs::path> cores;
+    for (const fs::path& folder : folders) {
+        std::error_code unreadable;
+        for (const auto& entry : fs::directory_iterator{folder, unreadable})
+            if (entry.path().filename().string().starts_with("core")) cores.insert(entry.path());
+    }
+    return cores;
+}
+
+fs::path folder_of_pattern() {
+    std::string pattern;
+    std::getline(std::ifstream{"/proc/sys/kernel/core_pattern"}, pattern);
+    return pattern.starts_with('/') ? fs::path{pattern}.parent_path() : fs::path{"/"};
+}
+
+// Of a process that forbids nothing: whether this machine would write a core at all.
+bool writes_cores(const fs::path& folder) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+        ::setrlimit(RLIMIT_CORE, &all);
+        if (::chdir(folder.c_str()) < 0) ::_exit(1);
+        ::signal(SIGQUIT, SIG_DFL);
+        ::raise(SIGQUIT);  // no sanitizer listens to this one
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) && WCOREDUMP(status);
+}
+
+}  // namespace
+
+TEST_CASE("whatever crashes leaves no core", "[e2e][cores]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const auto made = daemon.install("crash", {{"PANDIUM.yaml", manifest("kill -s SEGV $$")}});
+    const int times = crashes_wanted();
+    std::set<fs::path> folders{folder_of_pattern(), daemon.root(), daemon.state_dir()};
+    int crashed = 0;
+    for (int i = 0; i < times; ++i) {
+        const int signo = i % 2 == 0 ? SIGABRT : SIGTRAP;
+        // The launcher has all signals blocked; its limits are looked at in privileges_test.cpp.
+        for (const char* program : {"berth-egress", "berth-runner", "berthd"}) {
+            const pid_t pid = daemon.pid_of(program);
+            std::error_code unreadable;
+            folders.insert(
+                fs::read_symlink(fs::path{"/proc"} / std::to_string(pid) / "cwd", unreadable));
+            INFO(program << " and signal " << signo);
+            REQUIRE(::kill(pid, signo) == 0);
+            REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }));
+            ++crashed;
+        }
+        daemon.wait_ready();
+        const json run = daemon.run(made.tenant);
+        INFO(run.dump());
+        CHECK(run["state"] == "failed_integration");
+    }
+    folders.erase("");
+    const auto found = cores_in(folders);
+    INFO("the first: " << (found.empty() ? "" : found.begin()->string()));
+    CHECK(found.empty());
+    std::cout << crashed << " crashes of daemons and " << times << " of scripts: " << found.size()
+              << " cores\n";
+    const berth::TempDir control{"berth-core"};
+    if (!writes_cores(control.path()))
+        std::cout << "no control: this machine writes no core of anything\n";
+}
