@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "connectors/template.h"
 #include "model/env_name.h"
 #include "model/limits.h"
 
@@ -31,6 +32,19 @@ Result<void> check_value(const KindField& field, std::string_view value) {
     if (!is_utf8(value) || !plain)
         return wrong(field.name, "'{}' has characters that are no text", field.name);
     return {};
+}
+
+// The names in what says where secrets are sent.
+std::set<std::string> place_names(const ConnectorKind& kind) {
+    std::vector<std::string> templates = kind.hosts;
+    templates.push_back(kind.base_url);
+    if (kind.oauth2)
+        templates.insert(templates.end(), {kind.oauth2->authorize_url, kind.oauth2->token_url,
+                                           kind.oauth2->revoke_url});
+    std::set<std::string> names;
+    for (const std::string& text : templates)
+        if (const auto found = template_names(text)) names.insert(found->begin(), found->end());
+    return names;
 }
 
 }  // namespace
@@ -63,6 +77,26 @@ Result<GivenFields> check_fields(std::span<const KindField> fields,
     const std::string& unknown = given.begin()->first;
     return wrong(unknown, "there is no field '{}' here; there are: {}", printable(unknown, 60),
                  fmt::join(names, ", "));
+}
+
+Result<void> check_place(const ConnectorKind& kind, const GivenFields& given,
+                         const std::map<std::string, std::string>& readable_before,
+                         const std::set<std::string>& sealed) {
+    std::vector<std::string_view> kept;
+    for (const std::string& name : sealed)
+        if (!given.secret.contains(name)) kept.push_back(name);
+    if (kept.empty()) return {};
+    const auto places = place_names(kind);
+    for (const auto& [name, value] : given.readable) {
+        if (!kind.hosts.empty() && !places.contains(name)) continue;
+        const auto before = readable_before.find(name);
+        if (value == (before == readable_before.end() ? "" : before->second)) continue;
+        return wrong(name,
+                     "'{}' says where '{}' would be sent, stored for another place: give it "
+                     "anew together with '{}', or disconnect first",
+                     name, fmt::join(kept, "', '"), name);
+    }
+    return {};
 }
 
 bool comes_from_provider(const ConnectorKind& kind, std::string_view field) {

@@ -25,6 +25,15 @@ Result<GivenFields> check_fields(std::span<const KindField> fields,
                                  std::map<std::string, Secret> given,
                                  const std::set<std::string>& held);
 
+// What is stored is sent nowhere else than where it was stored for: whoever changes a field
+// that a host, the base address or an endpoint of the kind names (where the kind has no hosts,
+// any readable field) gives all of `sealed`, the names of what is stored, anew; else
+// `unprocessable` at `body.fields.NAME`. Without that, who may write a connection could have
+// its secrets sent to a host of his own.
+Result<void> check_place(const ConnectorKind& kind, const GivenFields& given,
+                         const std::map<std::string, std::string>& readable_before,
+                         const std::set<std::string>& sealed);
+
 // The fields of a connection that people give: without those that come from the provider.
 std::vector<KindField> typed_fields(const ConnectorKind& kind);
 // Whether the provider's answer is what gives it.

@@ -123,7 +123,11 @@ Result<GivenFields> Connections::check(const Connection& connection, TypedFields
     auto held = held_fields(connection);
     for (const KindField& field : kind->fields)
         if (comes_from_provider(*kind, field.name)) held.insert(field.name);
-    return check_fields(kind->fields, std::move(fields), held);
+    auto given = check_fields(kind->fields, std::move(fields), held);
+    if (!given) return given;
+    const std::set<std::string> sealed{connection.fields.begin(), connection.fields.end()};
+    if (auto ok = check_place(*kind, *given, connection.readable, sealed); !ok) return pass_on(ok);
+    return given;
 }
 
 void Connections::connect(Caller who, ConnectionPlace place, TypedFields fields,
@@ -263,6 +267,9 @@ void Connections::provision(Caller who, IntegrationId id, std::string connector,
                     there.insert(field);
                 auto checked = check_fields(kind->provisioning, std::move(*held), there);
                 if (!checked) return done(pass_on(checked));
+                const std::set<std::string> sealed{before->secrets.begin(), before->secrets.end()};
+                if (auto ok = check_place(*kind, *checked, before->readable, sealed); !ok)
+                    return done(pass_on(ok));
                 given = std::move(*checked);
             }
             auto order = std::make_shared<Order>();

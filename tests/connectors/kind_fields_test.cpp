@@ -79,6 +79,31 @@ TEST_CASE("what is stored need not be given again, and a default does not overwr
     CHECK(taken->secret.size() == 1);
 }
 
+TEST_CASE("what is stored is sent nowhere else than where it was stored for", "[connectors]") {
+    const std::map<std::string, std::string> before{{"shop", "acme"}, {"region", "eu"}};
+    const auto only = [](std::map<std::string, std::string> readable) {
+        GivenFields given;
+        given.readable = std::move(readable);
+        return given;
+    };
+    const auto changed = [&](const GivenFields& given, const std::set<std::string>& sealed) {
+        const auto allowed = check_place(kind(), given, before, sealed);
+        return allowed ? std::string{} : allowed.error().where + ": " + allowed.error().message;
+    };
+    CHECK(changed(only({{"shop", "evil"}}), {"api_key"}) ==
+          "body.fields.shop: 'shop' says where 'api_key' would be sent, stored for another place: "
+          "give it anew together with 'shop', or disconnect first");
+    // Tokens cannot be given by people: only a disconnect takes them away.
+    GivenFields anew = only({{"shop", "evil"}});
+    anew.secret.emplace("api_key", Secret{kCanary});
+    CHECK_THAT(changed(anew, {"access_token", "api_key"}), Catch::Contains("'access_token'"));
+    CHECK(changed(anew, {"api_key"}).empty());
+    CHECK(changed(only({{"shop", "acme"}}), {"api_key"}).empty());
+    CHECK(changed(only({{"shop", "evil"}}), {}).empty());
+    // Where only the integration knows what a field means, any may be a host.
+    CHECK_THAT(changed(only({{"region", "us"}}), {"api_key"}), Catch::Contains("'region'"));
+}
+
 TEST_CASE("people are not asked for what comes from the provider", "[connectors]") {
     std::vector<std::string> names;
     for (const KindField& field : typed_fields(kind()))
