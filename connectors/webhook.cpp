@@ -18,6 +18,10 @@ using Pairs = HookRequest::Pairs;
 using Handshake = WebhookScheme::Handshake;
 
 constexpr std::size_t kMostCandidates = 16;  // of one delivery; each costs the runner a compare
+// What is taken apart before it is known who sent it costs the loop's time, and memory many
+// times its size.
+constexpr std::ptrdiff_t kMostParameters = 1'000;
+constexpr std::size_t kMostUnsignedJson = std::size_t{256} << 10;
 constexpr std::array<std::string_view, 7> kPieces{
     "{body}", "{timestamp}", "{id}", "{method}", "{url}", "{uri}", "{sorted_parameters}"};
 
@@ -92,6 +96,8 @@ std::vector<std::string> of_list(const WebhookScheme& scheme, std::string_view h
 Result<std::vector<std::string>> claimed(const WebhookScheme& scheme, const HookRequest& request) {
     std::string header;
     if (scheme.signature_header.empty()) {
+        if (request.body.size() > kMostUnsignedJson)
+            return denied("its signature lies in a body that is too large to be looked through");
         header = at_pointer(parsed_body(request), scheme.signature_pointer);
     } else if (const auto* found = only(request.headers, scheme.signature_header)) {
         header = trim(*found);
@@ -148,7 +154,11 @@ Result<std::string> timestamp(const WebhookScheme& scheme, const HookRequest& re
 }
 
 Result<std::string> parameters(const WebhookScheme& scheme, const HookRequest& request) {
-    if (is_form(request)) return sorted_parameters(request.body);
+    if (is_form(request)) {
+        if (std::ranges::count(request.body, '&') >= kMostParameters)
+            return denied("it has too many parameters");
+        return sorted_parameters(request.body);
+    }
     // The MAC covers the address, and that covers the body.
     const auto* hash = only(request.query, scheme.body_hash_parameter);
     if (hash == nullptr) return denied("its body is no form, and the address has no hash of it");

@@ -179,6 +179,27 @@ TEST_CASE("a body that no MAC covers is refused", "[webhooks]") {
     CHECK(why_not(scheme, request).empty());
 }
 
+TEST_CASE("what nobody has signed yet is not taken apart without an end", "[webhooks]") {
+    const auto form = scheme_of("twilio");
+    HookRequest request{"POST", "https://h.example/x", "/x", {}, {}, std::string(999, '&')};
+    set_header(request, "content-type", "application/x-www-form-urlencoded");
+    set_header(request, "x-twilio-signature", "AAAA");
+    CHECK(why_not(form, request).empty());
+    request.body += '&';
+    CHECK(why_not(form, request) == "it has too many parameters");
+
+    const auto in_body = scheme_of("graph");
+    const auto body_of = [](std::size_t size) {
+        std::string body = R"({"value": [{"clientState": "s"}], "x": ")";
+        return body.append(size - body.size() - 2, 'x') + "\"}";
+    };
+    request = {"POST", "https://h.example/x", "/x", {}, {}, body_of(256 * 1024)};
+    CHECK(why_not(in_body, request).empty());
+    request.body = body_of(256 * 1024 + 1);
+    CHECK(why_not(in_body, request) ==
+          "its signature lies in a body that is too large to be looked through");
+}
+
 TEST_CASE("more signatures than anybody sends are not tried", "[webhooks]") {
     const auto scheme = scheme_of("standard");
     HookRequest request = signed_request(scheme, secret_of("standard"), kBody);
