@@ -93,7 +93,7 @@ wait $sleeper 2>/dev/null
 eventually 5 rmdir $unit_group/sandboxes/control 2>/dev/null
 spun_ms=$(printed used_ms)
 within 'used of a processor in 2 s, in ms' "$spun_ms" 500 1400
-within 'cpu.stat: periods throttled' "$(greatest cpu.stat nr_throttled)" 5 1000
+within 'cpu.stat: periods throttled' "$(greatest cpu.stat nr_throttled)" 1 1000 # few where the host itself is short of time
 disk=$(cat /sys/class/block/vda/dev)
 check 'io.max of a sandbox' grep -q "^$disk rbps=$io_bytes wbps=$io_bytes" $unit_group/sandboxes/slot-*/io.max
 slow_write_ms=$(printed write_ms) slow_read_ms=$(printed read_ms)
