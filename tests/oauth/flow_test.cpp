@@ -17,7 +17,7 @@ namespace {
 // BERTH_REFRESHES: 1000 take a quarter of an hour with the sanitizers.
 std::size_t refreshes() {
     const char* wanted = std::getenv("BERTH_REFRESHES");
-    return wanted ? std::strtoul(wanted, nullptr, 10) : 100;
+    return wanted ? std::strtoul(wanted, nullptr, 10) : 70;
 }
 
 }  // namespace

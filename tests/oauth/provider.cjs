@@ -3,7 +3,7 @@
 // live in a file, so that it can be killed and started again. Line commands on its input
 // change how it behaves:
 //   ttl SECONDS    of access tokens from now on
-//   revoke [N]     every grant, or N of them, as if the customer had taken the consent back
+//   revoke [N]     every grant, or the last N, as if the customer had taken the consent back
 //   refuse on|off  the token endpoint answers 503
 //   hold asked     what asks the token endpoint waits, before anything is done
 //   hold answered  its answers wait: the old refresh token is used up by then
@@ -133,7 +133,7 @@ async function main() {
     }
     if (word === 'revoke') {
       const grants = [...rows.keys()].filter((key) => key.startsWith('Grant:'))
-          .slice(0, value ? Number(value) : undefined).map((key) => key.slice('Grant:'.length));
+          .slice(value ? -Number(value) : 0).map((key) => key.slice('Grant:'.length));
       for (const [key, row] of [...rows])
         if (grants.includes(row.grantId) || grants.some((id) => key === `Grant:${id}`))
           rows.delete(key);
