@@ -57,6 +57,8 @@ Tests tests_below(const fs::path& root) {
             const std::string text = text_of(path);
             each_match(text, R"(berth_test\(\s*(\w+))",
                        [&](const std::smatch& m) { tests.suites.insert(m[1]); });
+            each_match(text, R"re(TEST_PREFIX\s+"(\w+)\.")re",
+                       [&](const std::smatch& m) { tests.suites.insert(m[1]); });
             each_match(text, R"re(add_test\(NAME\s+(?:"([^"$]+)|([^"$)\s]+))(\$?))re",
                        [&](const std::smatch& m) {
                            tests.others.insert(m[1].str() + m[2].str() + m[3].str());
