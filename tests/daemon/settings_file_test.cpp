@@ -31,8 +31,9 @@ std::optional<std::pair<std::string, std::string>> setting_of(std::string_view l
 }
 
 // These show an example where the default is nothing.
-const std::set<std::string> kExamples{"daemon_uid",   "runner_uid",       "egress_allow",
-                                      "egress_ports", "root_key_command", "previous_root_keys"};
+const std::set<std::string> kExamples{"connector_kinds",   "daemon_uid",   "runner_uid",
+                                      "egress_allow",      "egress_ports", "root_key_command",
+                                      "previous_root_keys"};
 
 }  // namespace
 
