@@ -1,5 +1,5 @@
-#Run by `cmake - P`: copies FILE to OUT with the planted bugs that concern it.Each
-#change must match exactly once, so that no plant outlives the code it was made for.
+# Run by `cmake -P`: copies FILE to OUT with the planted bugs that concern it. Each
+# change must match exactly once, so that no plant outlives the code it was made for.
 set(changed FALSE)
 file(READ ${FILE} text)
 
@@ -60,7 +60,7 @@ elseif(NAME STREQUAL "store/runs.cpp")
         [[    if (sim::planted("fence_ignored")) attempt = run->attempt;
     const RunState from = run->state;]])
 elseif(NAME STREQUAL "store/shares.cpp")
-#Two halves of one rule : whoever joined had to wait for what others had saved up.
+    # Two halves of one rule: whoever joined had to wait for what others had saved up.
     change([[    const VirtualTime now = virtual_now(db);
 ]]
         [[    const VirtualTime now = virtual_now(db);
@@ -69,7 +69,7 @@ elseif(NAME STREQUAL "store/shares.cpp")
     change([[void forget_credit(Db& db, IntegrationId integration) {
 ]]
         [[void forget_credit(Db& db, IntegrationId integration) {
-                if (sim::planted("credit_kept")) return;
+    if (sim::planted("credit_kept")) return;
 ]])
     change([[    less_load(db, IntegrationId{row->integer(0)}, taken);]]
         [[    if (!sim::planted("load_not_given_back"))
@@ -82,5 +82,4 @@ else()
     message(FATAL_ERROR "nothing is planted in '${NAME}'")
 endif()
 
-file(WRITE ${
-                    OUT} "#include \"tests/sim/plants.h\"\n${text}")
+file(WRITE ${OUT} "#include \"tests/sim/plants.h\"\n${text}")
