@@ -138,6 +138,8 @@ void Calls::material(const GoingPtr& going, Result<ConnectionMaterial> got) {
 
 // Nothing of it is kept: whoever asked has it, or asks again.
 void Calls::answered(const GoingPtr& going, Result<JobAnswer> answer) {
+    if (!answer && answer.error().kind == FailureKind::conflict)  // nobody knows what came of it
+        return over(going, fail(FailureKind::unavailable, "{}", answer.error().message));
     if (!answer) return over(going, pass_on(answer));
     parts_.jobs.settled(answer->job);
     auto read = read_call_answer(answer->plain);

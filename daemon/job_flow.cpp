@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "daemon/manifests.h"
+#include "daemon/store_retry.h"
 #include "model/limits.h"
 
 namespace berth {
@@ -201,12 +202,17 @@ void JobFlow::ended(ipc::JobEnded message) {
             return end_job(db, id, end, now);
         },
         [this, message = std::move(message), alive = alive_](Result<JobView> job) mutable {
-            if (*alive) on_record(message, std::move(job));
+            if (*alive) on_record(std::move(message), std::move(job));
         });
 }
 
-// When the store did not take it the runner keeps it, for the next berthd.
-void JobFlow::on_record(const ipc::JobEnded& message, Result<JobView> job) {
+// A full disk heals by itself: its end is told until it is on record, since what it answered
+// may be the only copy of a token. The runner keeps it all the same, for the next berthd.
+void JobFlow::on_record(ipc::JobEnded message, Result<JobView> job) {
+    if (!job && heals(job.error())) {
+        unrecorded_.push_back(std::move(message));
+        return again_.start(kStoreRetry);
+    }
     const auto found = live_.extract(message.job);
     const bool unknown = !job && job.error().kind == FailureKind::not_found;
     const bool has_answer = job && answered(message);
@@ -224,6 +230,11 @@ void JobFlow::on_record(const ipc::JobEnded& message, Result<JobView> job) {
     const auto take = takes_.find(job->purpose);
     if (take == takes_.end()) return settled(message.job);
     take->second(job->connection_id, answer_of(message));
+}
+
+void JobFlow::record_again() {
+    for (ipc::JobEnded& message : std::exchange(unrecorded_, {}))
+        ended(std::move(message));
 }
 
 void JobFlow::over(const FlightPtr& flight, Result<JobAnswer> answer) {
@@ -261,7 +272,7 @@ void JobFlow::live_jobs(const std::vector<std::uint64_t>& jobs) {
 void JobFlow::runner_gone(const std::string& why) {
     for (const auto& [id, flight] : std::exchange(live_, {})) {
         ++counts_[{flight->job.purpose, JobState::lost}];
-        over(flight, fail(FailureKind::unavailable,
+        over(flight, fail(FailureKind::conflict,
                           "job {} ({} {}) was lost with the connection to berth-runner: {}", id,
                           program_of(flight->job.program), flight->job.purpose, why));
     }

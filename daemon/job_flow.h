@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/loop/timer.h"
 #include "daemon/jobs.h"
 #include "daemon/runner_link.h"
 #include "model/jobs.h"
@@ -31,7 +32,8 @@ public:
         // Asks for programs_stored(), when the first job needs them.
         std::function<void()> store_programs;
     };
-    explicit JobFlow(Parts parts) : parts_{std::move(parts)} {}
+    explicit JobFlow(Parts parts)
+        : parts_{std::move(parts)}, again_{parts_.loop, [this] { record_again(); }} {}
     JobFlow(const JobFlow&) = delete;
     JobFlow& operator=(const JobFlow&) = delete;
     ~JobFlow() override { *alive_ = false; }
@@ -77,7 +79,8 @@ private:
     void refuse_waiting(const Failure& why);
     void begin(FlightPtr flight);
     void tell_runner(const FlightPtr& flight, Result<Begun> begun);
-    void on_record(const ipc::JobEnded& message, Result<JobView> job);
+    void on_record(ipc::JobEnded message, Result<JobView> job);
+    void record_again();
     void over(const FlightPtr& flight, Result<JobAnswer> answer);
 
     Parts parts_;
@@ -87,6 +90,8 @@ private:
     std::size_t in_flight_ = 0;
     std::map<ConnectionId, std::size_t> of_connection_;
     std::map<std::uint64_t, FlightPtr> live_;  // told to the runner
+    std::vector<ipc::JobEnded> unrecorded_;    // ends that the store did not take yet
+    Timer again_;
     std::map<std::string, Take, std::less<>> takes_;
     Counts counts_;
     bool closed_ = false;

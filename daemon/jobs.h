@@ -47,8 +47,10 @@ public:
     virtual ~Jobs() = default;
     // It is on record before it starts; the use of its secrets connection_secrets() has
     // audited. Waits while there are too many; `busy` when too many wait. `unavailable` when
-    // there is no runner, no sandbox, or it was killed: ours; what the program itself makes
-    // of its partner's answer is in JobAnswer.
+    // there is no runner, no sandbox, or it was killed: ours; `conflict` when the connection to
+    // the runner broke while it ran: what it asked for may have happened, and its answer may
+    // still come by on_left(). What the program itself makes of its partner's answer is in
+    // JobAnswer.
     virtual void run(Job job, Done<JobAnswer> done) = 0;
     // The answer is on the disk; to be called after each run() that had one. Until then the
     // runner keeps it, also for a berthd after this one, which gets it by on_left().

@@ -20,7 +20,7 @@ OAuthEnd went_wrong(std::string text) { return {false, std::move(text), ""}; }
 // The answer on record: connected, or why not.
 Result<Connection> keep_consent(Db& db, const KindLookup& kinds, ConnectionId id,
                                 std::uint64_t ticket, const JobAnswer& answer, Time now) {
-    const auto attempt = end_exchange(db, id, ticket);
+    const auto attempt = end_exchange(db, id, ticket, now);
     if (!attempt)
         return fail(FailureKind::conflict, "the exchange for connection '{}' is not known",
                     id.value);

@@ -6,16 +6,12 @@
 #include <vector>
 
 #include "daemon/run_flow.h"
+#include "daemon/store_retry.h"
 #include "model/run_state.h"
 
 namespace berth {
 
 using namespace std::chrono_literals;
-inline constexpr auto kStoreRetry = 500ms;  // a full disk heals by itself; we ask until it has
-
-inline bool heals(const Failure& why) {
-    return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
-}
 
 // Where a run is. Each stage is left in one direction only.
 enum class RunFlow::Stage {
@@ -31,8 +27,8 @@ struct RunFlow::Live {
         : run{std::move(r)}, retry{loop, std::move(on_retry)} {}
     Run run;
     Stage stage = Stage::preparing;
-    std::optional<By> cancelled;             // by whom
-    std::string waits_for;                   // when it is given back: what, and until when
+    std::optional<By> cancelled;  // by whom
+    std::string waits_for;        // when it is given back: what, and until when
     std::optional<Time> waits_until;
     bool stopping = false;                   // the daemon is being stopped
     bool started = false;                    // heard

@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/overloaded.h"
+#include "daemon/store_retry.h"
 #include "daemon/token_answer.h"
 #include "store/connections.h"
 #include "store/keys.h"
@@ -17,13 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 using End = TokensReady::End;
 
-constexpr auto kStoreAgain = 500ms;
 constexpr int kStoreTries = 1200;  // ten minutes of a full disk
 constexpr auto kOursAgain = 2s;
-
-bool heals(const Failure& why) {
-    return why.kind == FailureKind::unavailable || why.kind == FailureKind::busy;
-}
 
 }  // namespace
 
@@ -208,11 +204,12 @@ void Tokens::ask(const FlightPtr& flight, Asked asked) {
         if (answer)
             return keep(flight->connection, ticket,
                         std::make_shared<JobAnswer>(std::move(*answer)));
-        drop(flight, ticket,
-             {End::ours,
-              fmt::format("cannot renew the token of connector '{}': {}", connector,
-                          answer.error().message),
-              parts_.clock.now() + kOursAgain});
+        TokensReady ready{End::ours,
+                          fmt::format("cannot renew the token of connector '{}': {}", connector,
+                                      answer.error().message),
+                          parts_.clock.now() + kOursAgain};
+        if (answer.error().kind == FailureKind::conflict) return lost(flight, std::move(ready));
+        drop(flight, ticket, std::move(ready));
     });
 }
 
@@ -226,6 +223,15 @@ void Tokens::drop(const FlightPtr& flight, std::uint64_t ticket, TokensReady rea
             flight->asking = false;
             land(flight, std::move(ready));
         });
+}
+
+// The provider may have answered, with a token that takes the place of ours. The claim stays
+// until its time is over, so that the answer is still taken when the runner tells it again,
+// and nobody asks with the old token before.
+void Tokens::lost(const FlightPtr& flight, TokensReady ready) {
+    ++counts_.ours;
+    flight->asking = false;
+    land(flight, std::move(ready));
 }
 
 // On record before the runner may forget it, however often the store must be asked. What
@@ -252,12 +258,15 @@ void Tokens::keep(ConnectionId id, std::uint64_t ticket, std::shared_ptr<JobAnsw
 
 void Tokens::kept(const FlightPtr& flight, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
                   Result<KeptAnswer> result) {
-    if (!result && heals(result.error()) && ++flight->tries < kStoreTries) {
+    if (!result && heals(result.error())) {
         log_error("cannot keep a token that was renewed, trying again",
                   {{"connection", flight->connection.str()}, {"reason", result.error().message}});
-        return flight->at(kStoreAgain, [this, flight, ticket, answer] {
-            keep(flight->connection, ticket, answer);
-        });
+        if (++flight->tries < kStoreTries)
+            return flight->at(kStoreRetry, [this, flight, ticket, answer] {
+                keep(flight->connection, ticket, answer);
+            });
+        // The runner has the only copy, and keeps it for the next berthd.
+        return lost(flight, {End::ours, result.error().message, parts_.clock.now() + kOursAgain});
     }
     parts_.jobs.settled(answer->job);
     flight->asking = false;

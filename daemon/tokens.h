@@ -89,6 +89,7 @@ private:
     void decided(const FlightPtr& flight, Result<Asked> asked);
     void ask(const FlightPtr& flight, Asked asked);
     void drop(const FlightPtr& flight, std::uint64_t ticket, TokensReady ready);
+    void lost(const FlightPtr& flight, TokensReady ready);
     void keep(ConnectionId connection, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer);
     void kept(const FlightPtr& flight, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
               Result<KeptAnswer> result);

@@ -8,6 +8,14 @@ namespace {
 
 std::string object_of(TenantId tenant) { return fmt::format("tenant {}", tenant.value); }
 
+// Who is on the way to a provider by a link of the tenant does not connect it any more.
+void end_attempts(Db& db, TenantId tenant) {
+    db.exec(
+        "delete from oauth_attempts where connection_id in"
+        " (select id from connections where tenant_id = $1)",
+        {tenant});
+}
+
 }  // namespace
 
 Result<std::optional<AuthLinkRow>> get_auth_link(Db& db, TenantId tenant) {
@@ -31,6 +39,7 @@ Result<AuthLinkRow> put_auth_link(Db& db, const By& by, const AuthLinkRow& link)
     if (tenant->archived)
         return fail(FailureKind::conflict, "tenant '{}' is archived; restore it first",
                     link.tenant_id.value);
+    end_attempts(db, link.tenant_id);
     db.exec(
         "insert into auth_links (tenant_id, serial, token_hash, created) values ($1, $2, $3, $4)"
         " on conflict (tenant_id) do update set serial = excluded.serial,"
@@ -44,6 +53,7 @@ Result<AuthLinkRow> put_auth_link(Db& db, const By& by, const AuthLinkRow& link)
 
 Result<void> delete_auth_link(Db& db, const By& by, TenantId tenant) {
     if (auto known = get_tenant(db, tenant); !known) return pass_on(known);
+    end_attempts(db, tenant);
     if (db.exec("delete from auth_links where tenant_id = $1", {tenant}) > 0)
         audit(db, by, "auth_link.revoke", object_of(tenant));
     return {};

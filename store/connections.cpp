@@ -219,6 +219,8 @@ Result<void> disconnect(Db& db, const By& by, const ConnectionOwner& owner,
     const auto row = find_connection(db, owner, *id);
     if (!row) return {};
     const Connection connection = read_connection(db, *row);
+    // Who is on the way to the provider does not connect it again.
+    db.exec("delete from oauth_attempts where connection_id = $1", {connection.id});
     if (connection.status == ConnectionStatus::disconnected && connection.fields.empty() &&
         connection.readable.empty())
         return {};

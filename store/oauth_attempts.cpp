@@ -1,5 +1,6 @@
 #include "store/oauth_attempts.h"
 
+#include "model/token_state.h"
 #include "store/connection_rows.h"
 #include "store/sql.h"
 
@@ -73,14 +74,17 @@ void begin_exchange(Db& db, const OAuthAttempt& attempt, std::uint64_t ticket) {
     OAuthAttempt kept = attempt;
     kept.verifier.clear();
     kept.version = ticket;
+    kept.expires = attempt.created + kAttemptLife;
     insert(db, kept, /*exchanging=*/true);
 }
 
-std::optional<OAuthAttempt> end_exchange(Db& db, ConnectionId connection, std::uint64_t ticket) {
+std::optional<OAuthAttempt> end_exchange(Db& db, ConnectionId connection, std::uint64_t ticket,
+                                         Time now) {
     const auto row = db.one(fmt::format("delete from oauth_attempts where connection_id = $1"
-                                        " and version = $2 and exchanging = 1 returning {}",
+                                        " and version = $2 and exchanging = 1 and expires > $3"
+                                        " returning {}",
                                         kColumns),
-                            {connection, ticket});
+                            {connection, ticket, now - kClaim});
     if (!row) return {};
     return read_attempt(*row);
 }

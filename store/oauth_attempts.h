@@ -41,6 +41,9 @@ Result<OAuthAttempt> take_attempt(Db& db, std::string_view key_hash, std::string
 // What was taken is exchanged: kept until it is stored, for a daemon that comes after us.
 // `ticket` is the version of the tokens.
 void begin_exchange(Db& db, const OAuthAttempt& attempt, std::uint64_t ticket);
-std::optional<OAuthAttempt> end_exchange(Db& db, ConnectionId connection, std::uint64_t ticket);
+// Nothing when it was ended meanwhile (a disconnect, a link revoked), or is long over: who
+// tells of it so late was told that it failed.
+std::optional<OAuthAttempt> end_exchange(Db& db, ConnectionId connection, std::uint64_t ticket,
+                                         Time now);
 
 }  // namespace berth

@@ -87,6 +87,14 @@ Result<Json> parse_object(std::string_view json, std::string_view what) {
     return value;
 }
 
+// Who is on the way to a provider by a link of the tenant does not connect it any more.
+void end_attempts(Db& db, TenantId tenant) {
+    db.exec(
+        "delete from oauth_attempts where connection_id in"
+        " (select id from connections where tenant_id = $1)",
+        {tenant});
+}
+
 }  // namespace
 
 Result<Tenant> create_tenant(Db& db, const By& by, const Tenant& wanted) {
@@ -162,10 +170,12 @@ Result<Tenant> update_tenant(Db& db, const By& by, const Tenant& changed) {
         {tenant.id, tenant.name, tenant.user_name, tenant.archived, tenant.paused, tenant.configs,
          tenant.user_schedule, tenant.schedule, tenant.source, tenant.release_id,
          channel_word(tenant.release_channel), by.now});
-    if (tenant.archived)
+    if (tenant.archived) {
         park(db, tenant.id);
-    else
+        end_attempts(db, tenant.id);
+    } else {
         unpark(db, tenant.id);
+    }
     audit(db, by, "tenant.update", object_of(tenant.id));
     return get_tenant(db, tenant.id);
 }
@@ -175,6 +185,7 @@ Result<Tenant> archive_tenant(Db& db, const By& by, TenantId id) {
     if (!tenant || tenant->archived) return tenant;
     db.exec("update tenants set archived = 1, modified = $2 where id = $1", {id, by.now});
     park(db, id);
+    end_attempts(db, id);
     audit(db, by, "tenant.archive", object_of(id));
     return get_tenant(db, id);
 }

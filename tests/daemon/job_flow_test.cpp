@@ -275,7 +275,7 @@ TEST_CASE("jobs are lost with their runner, and say so", "[job_flow]") {
     house.wait_started(1);
     house.runner_comes_back({});
     house.wait_answers(1);
-    CHECK_FAILS(house.answers[0], FailureKind::unavailable, "was lost with the connection");
+    CHECK_FAILS(house.answers[0], FailureKind::conflict, "was lost with the connection");
     run_until(house.loop,
               [&] { return house.record(house.played.started[0].job).state == JobState::lost; });
     CHECK(house.jobs.in_flight() == 0);

@@ -107,12 +107,12 @@ Result<std::string> take_one(Db& db, Dice& dice) {
     return say(taken->version);
 }
 
-Result<std::string> end_one(Db& db, Dice&) {
+Result<std::string> end_one(Db& db, Dice& dice) {
     const auto row =
         db.one("select connection_id, version from oauth_attempts where exchanging = 1 limit 1");
     if (!row) return fail(FailureKind::not_found, "nobody exchanges");
     const auto ended = end_exchange(db, ConnectionId{row->integer(0)},
-                                    static_cast<std::uint64_t>(row->integer(1)));
+                                    static_cast<std::uint64_t>(row->integer(1)), dice.now);
     return ended ? ended->key_hash : "none";
 }
 

@@ -1,4 +1,5 @@
 // The fence against two renewals at once, and attempts that are used once.
+#include "store/auth_links.h"
 #include "store/connections.h"
 #include "store/connectors.h"
 #include "store/oauth_attempts.h"
@@ -6,6 +7,7 @@
 #include "store/releases.h"
 #include "store/runs.h"
 #include "store/secrets.h"
+#include "store/tenants.h"
 #include "tests/store/support.h"
 
 using namespace berth;
@@ -211,11 +213,34 @@ TEST_CASE("an exchange is kept for who comes after us, without its verifier", "[
     const auto taken = must(take_attempt(w.db, "a", "cookie", kNow));
     begin_exchange(w.db, taken, 5);
     CHECK_FAILS(take_attempt(w.db, "a", "cookie", kNow), FailureKind::not_found, "begin again");
-    CHECK_FALSE(end_exchange(w.db, w.connection.id, 4));
-    const auto ended = end_exchange(w.db, w.connection.id, 5);
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 4, kNow));
+    const auto ended = end_exchange(w.db, w.connection.id, 5, kNow);
     REQUIRE(ended);
     CHECK(ended->verifier.empty());
-    CHECK_FALSE(end_exchange(w.db, w.connection.id, 5));
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 5, kNow));
+}
+
+TEST_CASE("an exchange that was given up long ago, or whose connection was cut, ends in nothing",
+          "[oauth]") {
+    World w;
+    const auto begin = [&](std::uint64_t ticket) {
+        must(add_attempt(w.db, w.attempt("a")));
+        auto taken = must(take_attempt(w.db, "a", "cookie", kNow));
+        taken.created = kNow;
+        begin_exchange(w.db, taken, ticket);
+    };
+    begin(5);
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 5, kNow + kAttemptLife + 1min));
+    CHECK(end_exchange(w.db, w.connection.id, 5, kNow + kAttemptLife));
+    begin(6);
+    must(disconnect(w.db, kBy, w.owner, "partner", "by a test"));
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 6, kNow));
+    begin(7);
+    must(delete_auth_link(w.db, kBy, w.acme.id));
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 7, kNow));
+    begin(8);
+    must(archive_tenant(w.db, kBy, w.acme.id));
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 8, kNow));
 }
 
 TEST_CASE("attempts without end are refused, and old ones make room", "[oauth]") {

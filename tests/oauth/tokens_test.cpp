@@ -250,6 +250,35 @@ TEST_CASE("an answer to a berthd that is gone is taken by the next one", "[oauth
     CHECK(house.version_of_token() == before);
 }
 
+TEST_CASE("an answer that may still come is waited for, and nobody asks with the old token",
+          "[oauth]") {
+    House house;
+    house.clock.time += 2h;
+    const auto fails = [&](FailureKind kind) {
+        const auto waiting = house.need(*house.first);
+        house.wait_asked(*house.first);
+        auto asked = std::move(house.first->jobs.asked.front());
+        house.first->jobs.asked.pop_front();
+        asked.done(fail(kind, "no runner"));
+        house.wait(waiting);
+        CHECK_FALSE(*waiting->end);
+        return asked.job;
+    };
+    fails(FailureKind::unavailable);
+    CHECK_FALSE(house.state().busy_until);  // it never began: whoever comes next may ask
+
+    house.clock.time += 10s;
+    const Job lost = fails(FailureKind::conflict);  // the connection to the runner broke
+    CHECK(house.state().busy_until == house.clock.time + kClaim);
+    const auto waiting = house.need(*house.first);
+    const auto left = house.answer(lost, OAuthVerdict::granted);
+    house.first->jobs.takes.at("refresh")(house.connection, left);
+    house.wait(waiting);
+    CHECK(*waiting->end);
+    CHECK(house.first->jobs.asked.empty());
+    CHECK(house.version_of_token() == House::ticket_of(lost));
+}
+
 TEST_CASE("their refusal, their outage and our fault are three answers", "[oauth]") {
     House house;
     house.clock.time += 2h;
