@@ -1,5 +1,6 @@
 #include "daemon/hook_keys.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -12,7 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto kKeptFor = 1h;
-constexpr std::size_t kMostKept = 1024;  // connections whose secrets are kept at once
+constexpr auto kRest = std::chrono::seconds{5};  // as long as providers are told to wait
+constexpr std::size_t kMostKept = 1024;          // connections whose secrets are kept at once
 
 // The identity comes from whose address it is, never from the row (reliability.md 1.1).
 Result<ipc::FieldRef> identity(const HookOwner& owner, const ConnectionSecret& secret) {
@@ -52,7 +54,14 @@ Result<HookSecrets> read_secrets(Db& db, Time now, const HookOwner& owner,
 
 }  // namespace
 
-void HookKeys::forget(const HookOwner& owner) { kept_.erase(name_of(owner)); }
+void HookKeys::forget(const HookOwner& owner) {
+    const auto found = kept_.find(name_of(owner));
+    if (found != kept_.end() && found->second.secrets) kept_.erase(found);
+}
+
+void HookKeys::rest(const HookOwner& owner, const std::string& stamp, Failure why) {
+    keep(name_of(owner), {stamp, clock_.steady() + kRest, tl::unexpected<Failure>{std::move(why)}});
+}
 
 void HookKeys::get(const HookOwner& owner, const std::string& stamp, const std::string& key_field,
                    Done<HookSecrets> done) {
@@ -70,7 +79,9 @@ void HookKeys::get(const HookOwner& owner, const std::string& stamp, const std::
 }
 
 void HookKeys::keep(const Name& name, Kept kept) {
-    if (kept_.size() >= kMostKept) kept_.erase(kept_.begin());
+    if (kept_.size() >= kMostKept && !kept_.contains(name))
+        kept_.erase(std::ranges::min_element(kept_, {},
+                                             [](const auto& entry) { return entry.second.until; }));
     kept_.insert_or_assign(name, std::move(kept));
 }
 

@@ -31,12 +31,15 @@ public:
              Done<HookSecrets> done);
     // They could not be used: next time they are read anew.
     void forget(const HookOwner& owner);
+    // Nor could those that were read anew: for some seconds whoever asks is told why at once.
+    // Else anybody who knows the address could have them read and audited without an end.
+    void rest(const HookOwner& owner, const std::string& stamp, Failure why);
 
 private:
     struct Kept {
         std::string stamp;
         SteadyTime until{};
-        HookSecrets secrets;
+        Result<HookSecrets> secrets;
     };
     using Name = std::pair<TenantId, ConnectorId>;
     static Name name_of(const HookOwner& owner) { return {owner.tenant_id, owner.connector_id}; }

@@ -153,10 +153,13 @@ void Hooks::found(const Held& delivery) {
     check(delivery, *std::move(proof));
 }
 
+// Read again, a kind may want another field of the same connection.
+std::string Hooks::key_stamp(const Delivery& delivery) {
+    return delivery.stamp + "/" + delivery.scheme->key_field;
+}
+
 void Hooks::check(const Held& delivery, HookProof proof) {
-    // Read again, a kind may want another field of the same connection.
-    const std::string& field = delivery->scheme->key_field;
-    keys_.get(delivery->owner, delivery->stamp + "/" + field, field,
+    keys_.get(delivery->owner, key_stamp(*delivery), delivery->scheme->key_field,
               [this, delivery, proof = std::move(proof)](Result<HookSecrets> keys) mutable {
                   if (!keys) return not_now(delivery, keys.error());
                   if (keys->secrets.empty())
@@ -186,6 +189,7 @@ void Hooks::checked(const Held& delivery, const HookProof& proof,
         keys_.forget(delivery->owner);
         // They may have been changed since they were read.
         if (!std::exchange(delivery->read_again, true)) return check(delivery, proof);
+        keys_.rest(delivery->owner, key_stamp(*delivery), said.error());
         return not_now(delivery, said.error());
     }
     if (!said->right) return refuse(delivery, "its signature is wrong");

@@ -50,6 +50,7 @@ private:
     struct Delivery;
     using Held = std::shared_ptr<Delivery>;
 
+    static std::string key_stamp(const Delivery& delivery);
     void found(const Held& delivery);
     void check(const Held& delivery, HookProof proof);
     void checked(const Held& delivery, const HookProof& proof, const Result<ipc::MacChecked>& said);

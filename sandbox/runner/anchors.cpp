@@ -30,7 +30,7 @@ Anchors Anchors::none(const std::filesystem::path& folder) {
     return anchors;
 }
 
-// mark | `install HEX` | `tenant 7 12` ... | `sum HEX` of all lines before.
+// mark | of each installation `install HEX` | `tenant 7 12` ... | `sum HEX` of all lines before.
 Result<Anchors> Anchors::load(const std::filesystem::path& folder) {
     Anchors anchors = none(folder);
     const auto text = read_file(anchors.file_, kMostBytes);
@@ -58,7 +58,7 @@ Result<Anchors> Anchors::load(const std::filesystem::path& folder) {
             const auto id = to_number<std::int64_t>(words[1]);
             const auto counter = to_number<std::uint64_t>(words[2]);
             if (!kind || !id || !counter) return damaged();
-            anchors.counters_[{*kind, *id}] = *counter;
+            anchors.counters_[anchors.install_id_][{*kind, *id}] = *counter;
         } else if (!line.empty()) {
             return damaged();
         }
@@ -66,37 +66,37 @@ Result<Anchors> Anchors::load(const std::filesystem::path& folder) {
     return anchors;
 }
 
-void Anchors::belong_to(const std::string& install_id) {
-    const std::string hex = to_hex(install_id);
-    if (install_id_ == hex) return;
-    install_id_ = hex;
-    counters_.clear();
-}
+void Anchors::belong_to(const std::string& install_id) { install_id_ = to_hex(install_id); }
 
 std::optional<std::uint64_t> Anchors::counter(const ipc::Scope& scope) const {
-    const auto found = counters_.find({scope.kind, scope.id});
-    if (found == counters_.end()) return {};
+    const auto ours = counters_.find(install_id_);
+    if (ours == counters_.end()) return {};
+    const auto found = ours->second.find({scope.kind, scope.id});
+    if (found == ours->second.end()) return {};
     return found->second;
 }
 
 void Anchors::raise(const ipc::Scope& scope, std::uint64_t counter) {
-    auto& known = counters_[{scope.kind, scope.id}];
+    auto& known = counters_[install_id_][{scope.kind, scope.id}];
     if (known >= counter) return;
     known = counter;
     dirty_ = true;
 }
 
 void Anchors::forget_all() {
-    counters_.clear();
+    counters_.erase(install_id_);
     dirty_ = true;
 }
 
 void Anchors::save() {
     dirty_ = false;
     if (file_.empty()) return;
-    std::string text = fmt::format("{}\ninstall {}\n", kMark, install_id_);
-    for (const auto& [scope, counter] : counters_)
-        text += fmt::format("{} {} {}\n", word_of(scope.first), scope.second, counter);
+    std::string text = fmt::format("{}\n", kMark);
+    for (const auto& [install, counters] : counters_) {
+        text += fmt::format("install {}\n", install);
+        for (const auto& [scope, counter] : counters)
+            text += fmt::format("{} {} {}\n", word_of(scope.first), scope.second, counter);
+    }
     text += fmt::format("sum {}\n", to_hex(sha256(text)));
     try {
         write_file_atomically(file_, text, 0600);

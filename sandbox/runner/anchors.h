@@ -26,12 +26,13 @@ public:
     // Nothing is remembered, whatever the folder has.
     static Anchors none(const std::filesystem::path& folder);
 
-    // Those of another installation do not count for this one.
+    // Those of another installation do not count for this one, but are not forgotten: else
+    // whoever can write the store would show another one for a moment, and then an old copy.
     void belong_to(const std::string& install_id);
 
     std::optional<std::uint64_t> counter(const ipc::Scope& scope) const;
     void raise(const ipc::Scope& scope, std::uint64_t counter);  // never lowers it
-    void forget_all();
+    void forget_all();                                           // of this installation
 
     // Something is not in the file yet.
     bool dirty() const { return dirty_; }
@@ -40,8 +41,8 @@ public:
 private:
     using Key = std::pair<ipc::ScopeKind, std::int64_t>;
     std::filesystem::path file_;
-    std::string install_id_;  // hex
-    std::map<Key, std::uint64_t> counters_;
+    std::string install_id_;                                        // hex
+    std::map<std::string, std::map<Key, std::uint64_t>> counters_;  // by installation
     bool dirty_ = false;
 };
 

@@ -111,10 +111,15 @@ void Keys::anchor(const ipc::Anchor& message) {
 
 ipc::AnchorSet Keys::accept_restore(const ipc::AcceptRestore& message) {
     std::string install = keeper_ ? keeper_->install_id() : std::string{};
-    anchors_ = anchor_folder_.empty() ? Anchors{} : Anchors::none(anchor_folder_);
-    anchors_->belong_to(install);
-    anchors_->forget_all();
     try {
+        if (anchor_folder_.empty()) {
+            anchors_ = Anchors{};
+        } else {
+            auto kept = Anchors::load(anchor_folder_);  // other installations' stay
+            anchors_ = kept ? *std::move(kept) : Anchors::none(anchor_folder_);
+        }
+        anchors_->belong_to(install);
+        anchors_->forget_all();
         anchors_->save();
     } catch (const SystemError& error) {
         return {message.request, error.what()};

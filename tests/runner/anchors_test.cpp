@@ -43,7 +43,7 @@ TEST_CASE("counters are kept for the next runner, and never lowered", "[runner]"
     CHECK_FALSE(next.counter({ipc::ScopeKind::tenant, 8}));
 }
 
-TEST_CASE("another installation begins anew", "[runner]") {
+TEST_CASE("another installation begins anew, and takes nothing from the first", "[runner]") {
     const TempDir dir{"anchors"};
     Anchors first = kept_in(dir);
     first.raise(kTenant, 5);
@@ -51,6 +51,17 @@ TEST_CASE("another installation begins anew", "[runner]") {
     Anchors other = kept_in(dir);
     other.belong_to(std::string(16, 'o'));
     CHECK_FALSE(other.counter(kTenant));
+    other.raise(kTenant, 1);
+    other.raise(kIntegration, 9);
+    other.forget_all();
+    other.raise(kTenant, 2);
+    other.save();
+    // An old copy of the first one's store is still told.
+    Anchors again = kept_in(dir);
+    CHECK(again.counter(kTenant) == 5U);
+    CHECK_FALSE(again.counter(kIntegration));
+    again.belong_to(std::string(16, 'o'));
+    CHECK(again.counter(kTenant) == 2U);
 }
 
 TEST_CASE("a damaged file of counters is refused with the cure", "[runner]") {
