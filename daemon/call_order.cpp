@@ -1,6 +1,7 @@
 #include "daemon/call_order.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 #include "connectors/call_rules.h"
@@ -46,11 +47,17 @@ Result<std::string> fill_host(std::string_view pattern, const ConnectionMaterial
 }
 
 // The administrator's instead of the kind's own, unless that is made of it.
-Result<std::string> base_address(const ConnectorKind& kind, const ConnectionMaterial& material) {
+std::optional<std::string> provisioned_base(const ConnectorKind& kind,
+                                            const ConnectionMaterial& material) {
     const auto given = material.provisioning.find("base_url");
     const bool is_part = kind.base_url.find("{base_url}") != std::string::npos;
     const bool is_given = given != material.provisioning.end() && !given->second.empty();
-    if (!kind.base_url.empty() && is_given && !is_part) return given->second;
+    if (kind.base_url.empty() || !is_given || is_part) return {};
+    return given->second;
+}
+
+Result<std::string> base_address(const ConnectorKind& kind, const ConnectionMaterial& material) {
+    if (auto given = provisioned_base(kind, material)) return *std::move(given);
     return fill_address(kind.base_url, material);
 }
 
@@ -75,7 +82,8 @@ std::vector<std::string> hosts_of_call(const ConnectorKind& kind,
     std::vector<std::string> hosts;
     for (const std::string& pattern : kind.hosts)
         if (auto host = fill_host(pattern, material)) hosts.push_back(std::move(*host));
-    if (const auto base = base_address(kind, material))
+    // The administrator's own; what a connection says must be among the kind's.
+    if (const auto base = provisioned_base(kind, material))
         if (const auto target = parse_call_target(*base))
             if (std::ranges::find(hosts, target->host) == hosts.end())
                 hosts.push_back(target->host);
