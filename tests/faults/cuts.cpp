@@ -135,10 +135,14 @@ private:
 
     void look_at_cuts() {
         for (Cut& cut : std::exchange(cuts_, {})) {
+            // Only a switch to the log's mode has a journal: a database that was cut off while
+            // it was made comes back with a log and without the mark that it has one. Whoever
+            // has it open already does not look for one.
+            if (!cut.left[std::string{kPath} + "-journal"].empty()) looker_.reset();
             vfs_.with_disk([&](Disk& disk) {
-                disk.replace(kLookedAt, std::move(cut.left[kPath]));
-                disk.replace(std::string{kLookedAt} + "-wal",
-                             std::move(cut.left[std::string{kPath} + "-wal"]));
+                for (const char* part : {"", "-wal", "-journal"})
+                    disk.replace(std::string{kLookedAt} + part,
+                                 std::move(cut.left[std::string{kPath} + part]));
             });
             vfs_.forget_memory(kLookedAt);
             // Kept open: reading the schema costs more than all the rest.
