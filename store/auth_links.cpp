@@ -1,5 +1,6 @@
 #include "store/auth_links.h"
 
+#include "store/connection_rows.h"
 #include "store/sql.h"
 #include "store/tenants.h"
 
@@ -7,14 +8,6 @@ namespace berth {
 namespace {
 
 std::string object_of(TenantId tenant) { return fmt::format("tenant {}", tenant.value); }
-
-// Who is on the way to a provider by a link of the tenant does not connect it any more.
-void end_attempts(Db& db, TenantId tenant) {
-    db.exec(
-        "delete from oauth_attempts where connection_id in"
-        " (select id from connections where tenant_id = $1)",
-        {tenant});
-}
 
 }  // namespace
 

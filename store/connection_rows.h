@@ -34,6 +34,9 @@ KeyScope scope_of(const Connection& connection);
 // `tenant 7 connector shop`: in the audit.
 std::string object_of(const Connection& connection);
 
+// Who is on the way to a provider by a link of the tenant does not connect it any more.
+void end_attempts(Db& db, TenantId tenant);
+
 std::vector<std::string> secret_names(Db& db, ConnectionId id);
 std::map<std::string, std::string> read_fields(Db& db, ConnectionId id);
 // Others stay. An empty text removes one.

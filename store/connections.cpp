@@ -212,6 +212,13 @@ Result<Connection> set_connection_status(Db& db, const By& by, ConnectionId id,
     return get_connection(db, id);
 }
 
+void end_attempts(Db& db, TenantId tenant) {
+    db.exec(
+        "delete from oauth_attempts where connection_id in"
+        " (select id from connections where tenant_id = $1)",
+        {tenant});
+}
+
 Result<void> disconnect(Db& db, const By& by, const ConnectionOwner& owner,
                         std::string_view connector, std::string_view reason) {
     const auto id = check_owner(db, owner, connector);

@@ -5,6 +5,7 @@
 
 #include "model/json.h"
 #include "model/limits.h"
+#include "store/connection_rows.h"
 #include "store/shares.h"
 #include "store/sql.h"
 
@@ -85,14 +86,6 @@ Result<Json> parse_object(std::string_view json, std::string_view what) {
         return fail_at(FailureKind::unprocessable, std::string{what}, "'{}' is no JSON object",
                        what);
     return value;
-}
-
-// Who is on the way to a provider by a link of the tenant does not connect it any more.
-void end_attempts(Db& db, TenantId tenant) {
-    db.exec(
-        "delete from oauth_attempts where connection_id in"
-        " (select id from connections where tenant_id = $1)",
-        {tenant});
 }
 
 }  // namespace

@@ -38,8 +38,8 @@ Failed Server::begin(const ipc::BuildRequest& request) {
     return failed;
 }
 
-// In the order they were asked for. More at once than there are cores: each waits a
-// third of its time for the kernel, which makes networks one at a time.
+// In the order they were asked for. More at once than there are cores: with one for each
+// core, a quarter of their time was left (docs/decisions/024-benches.md).
 bool Server::begin_waiting() {
     while (!waiting_.empty() && building_.size() - parking().size() < kAtOncePerCore * cores_) {
         const Failed failed = begin(waiting_.front());
