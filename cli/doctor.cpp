@@ -28,6 +28,7 @@ Json to_json(const std::vector<Check>& checks) {
                         {"needed", check.weight == Weight::needed},
                         {"ok", check.ok},
                         {"detail", check.detail},
+                        {"protects", what_it_protects(check.name)},
                         {"cure", check.ok ? "" : check.cure}});
     return list;
 }
@@ -39,9 +40,10 @@ Cell state_of(const Check& check) {
 }
 
 void print_checks(Session& session, const std::vector<Check>& checks) {
-    Table table{{"CHECK", "STATE", "FOUND"}};
+    Table table{{"CHECK", "STATE", "FOUND", "PROTECTS"}};
     for (const Check& check : checks)
-        table.row({check.name, state_of(check), check.detail});
+        table.row(
+            {check.name, state_of(check), check.detail, std::string{what_it_protects(check.name)}});
     session.print(table);
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace berth {
@@ -75,6 +76,9 @@ std::vector<Check> judge(const HostFacts& facts);
 // Their parts for what is kept (host_kept.cpp).
 void find_kept(HostFacts& facts);
 std::vector<Check> judge_kept(const HostFacts& facts);
+
+// What a check of that name protects, also one of the daemons'; empty for a name that is none.
+std::string_view what_it_protects(std::string_view check);
 
 // True when nothing that is needed is missing.
 bool all_needed(const std::vector<Check>& checks);

@@ -286,6 +286,10 @@ TEST_CASE("doctor looks at this host without a daemon and says that it did", "[c
     REQUIRE(report);
     CHECK((*report)["daemon"].is_null());
     CHECK((*report)["host"].size() == judge(good_host()).size());
+    for (const auto& check : (*report)["host"]) {
+        INFO(check.dump());
+        CHECK_FALSE(check["protects"].get<std::string>().empty());
+    }
 }
 
 TEST_CASE("doctor shows what the daemons found, and a needed lack fails it", "[cli]") {
@@ -295,7 +299,7 @@ TEST_CASE("doctor shows what the daemons found, and a needed lack fails it", "[c
         {"name":"cgroup","ok":false,"detail":"none","cure":"delegate one\u001b"}]})"});
     const Ran weak = run_berth(daemon, {"doctor"});
     CHECK_THAT(weak.out, Contains("The daemons\n") && Contains("keys    active      loaded") &&
-                             Contains("cgroup  not active  none") &&
+                             Contains("cgroup  not active  none") && Contains("PROTECTS\n") &&
                              Contains("  cgroup: delegate one\\x1b\n"));
     daemon.on("GET /v2/doctor",
               {200, R"({"checks":[{"name":"launcher","needed":true,"ok":false,"cure":"x"}]})"});

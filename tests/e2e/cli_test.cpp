@@ -185,6 +185,22 @@ TEST_CASE("with --json every answer is JSON and nothing else", "[e2e]") {
     }
 }
 
+TEST_CASE("the doctor tells of each check what it protects", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const Said said = shell(daemon.socket(), "berth doctor --json 2>/dev/null");
+    const json report = json::parse(said.out, nullptr, /*allow_exceptions=*/false);
+    REQUIRE(report.is_object());
+    for (const char* part : {"host", "daemon"}) {
+        CHECK(report[part].size() > 15);
+        for (const json& check : report[part]) {
+            INFO(check.dump());
+            CHECK_FALSE(check["protects"].get<std::string>().empty());
+            CHECK((check["ok"].get<bool>() || !check["cure"].get<std::string>().empty()));
+        }
+    }
+}
+
 TEST_CASE("exit codes tell apart what a script must tell apart", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
