@@ -48,7 +48,7 @@ std::string to_text(const CallRequest& r) {
                         {"fields", r.fields},
                         {"secrets", r.secrets},
                         {"hosts", r.hosts},
-                        {"plain_http", r.plain_http},
+                        {"named", r.named},
                         {"time_ms", r.time.count()}});
 }
 
@@ -70,7 +70,7 @@ Result<CallRequest> parse_call_request(std::string_view text) {
         j.at("fields").get_to(r.fields);
         j.at("secrets").get_to(r.secrets);
         j.at("hosts").get_to(r.hosts);
-        j.at("plain_http").get_to(r.plain_http);
+        j.at("named").get_to(r.named);
         r.time = std::chrono::milliseconds{j.at("time_ms").get<std::int64_t>()};
         return r;
     } catch (const std::exception& error) {  // of the JSON library

@@ -30,8 +30,8 @@ struct CallRequest {
     RequestAuth auth;
     std::map<std::string, std::string> fields;  // that are no secret
     std::vector<std::string> secrets;           // names of those in the environment
-    std::vector<std::string> hosts;             // `*.` in front for all below
-    std::vector<std::string> plain_http;        // HOST:PORT that may be spoken to without TLS
+    std::vector<std::string> hosts;             // the kind's; `*.` in front for all below
+    std::vector<std::string> named;  // HOST:PORT of the administrator's, also without TLS
     std::chrono::milliseconds time{20'000};
     bool operator==(const CallRequest&) const = default;
 };

@@ -115,16 +115,17 @@ bool host_matches(std::string_view pattern, std::string_view host) {
 }
 
 Result<void> may_reach(const CallTarget& target, std::span<const std::string> hosts,
-                       std::span<const std::string> plain_http) {
+                       std::span<const std::string> named) {
+    const std::string name = fmt::format("{}:{}", target.host, target.port);
+    if (std::ranges::find(named, name) != named.end()) return {};
     const auto matches = [&](const std::string& one) { return host_matches(one, target.host); };
     if (std::ranges::none_of(hosts, matches))
         return fail(FailureKind::denied, "'{}' is not one of the connector's hosts", target.host);
-    const std::string named = fmt::format("{}:{}", target.host, target.port);
-    if (!target.tls && std::ranges::find(plain_http, named) == plain_http.end())
+    if (!target.tls)
         return fail(FailureKind::denied,
                     "'{}' is called by https only; an administrator can allow http by naming '{}' "
                     "in 'egress_allow'",
-                    target.host, named);
+                    target.host, name);
     return {};
 }
 
@@ -215,7 +216,7 @@ Result<Hop> follow(const CallRequest& request, const Hop& from, int status, std:
     const auto target = parse_call_target(hop.url);
     if (!target)
         return fail(FailureKind::denied, "the partner redirects to what is no address of a host");
-    if (auto may = may_reach(*target, request.hosts, request.plain_http); !may)
+    if (auto may = may_reach(*target, request.hosts, request.named); !may)
         return fail(FailureKind::denied, "the partner redirects elsewhere: {}",
                     may.error().message);
     const bool becomes_get =

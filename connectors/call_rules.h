@@ -29,9 +29,10 @@ Result<CallTarget> parse_call_target(std::string_view url);
 // `*.example.com` stands for all below it, not for itself.
 bool host_matches(std::string_view pattern, std::string_view host);
 
-// Why a call may not go there: `denied`.
+// Why a call may not go there: `denied`. To `hosts` by https, to any port; to those `named` as
+// HOST:PORT at that port only, also without TLS: an administrator opened no more.
 Result<void> may_reach(const CallTarget& target, std::span<const std::string> hosts,
-                       std::span<const std::string> plain_http);
+                       std::span<const std::string> named);
 
 // A name and a value as HTTP has them, and none that berth-call writes itself.
 Result<void> check_header(std::string_view name, std::string_view value);

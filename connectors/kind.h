@@ -84,6 +84,8 @@ struct ConnectorKind {
     std::vector<KindField> provisioning;
     std::optional<OAuth2> oauth2;  // with both oauth2 methods
     RequestAuth request;
+    // Of each call, as they are, unless the caller gives one of that name: `Notion-Version`.
+    std::map<std::string, std::string> headers;
     std::string base_url;  // template; of calls whose target is only a path
     std::vector<std::string>
         hosts;  // templates, `*.` in front for all below: calls go nowhere else

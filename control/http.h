@@ -97,6 +97,7 @@ struct HttpLimits {
     std::size_t read_ahead_bytes = limits::kHttpReadAheadBytes;
     std::size_t unsent_bytes = limits::kHttpUnsentBytes;
     std::size_t bodies_bytes = limits::kHttpBodiesBytes;
+    std::size_t bodies_bytes_of_one = bodies_bytes;  // of those that a Gate counts together
     std::size_t connections = limits::kHttpConnections;
     std::size_t connections_per_uid = limits::kHttpConnectionsPerUid;
     std::size_t refusals = limits::kHttpRefusals;

@@ -28,7 +28,8 @@ Fd make_spool(const std::filesystem::path& directory) {
 
 bool has_type(const Headers& headers, std::string_view wanted) {
     const auto type = headers.find("content-type");
-    return wanted.empty() || !type || to_lower_ascii(trim(type->substr(0, type->find(';')))) == wanted;
+    return wanted.empty() || !type ||
+           to_lower_ascii(trim(type->substr(0, type->find(';')))) == wanted;
 }
 
 }  // namespace
@@ -67,7 +68,9 @@ void HttpConnection::received(std::string_view bytes) {
         // A client may half-close and still wait for its answers, but nobody
         // half-closes what it follows.
         if (phase_ == Phase::streaming) return close();
-        if (phase_ == Phase::answering || (phase_ == Phase::reading && !pending_.empty())) return;
+        if (phase_ == Phase::asking || phase_ == Phase::answering ||
+            (phase_ == Phase::reading && !pending_.empty()))
+            return;
         return linger();
     }
     if (phase_ == Phase::lingering) return;
@@ -138,7 +141,24 @@ void HttpConnection::head_arrived() {
                              parser_.accept_body(0) == RequestParser::Progress::complete;
         return refuse(*refusal, in_step ? after_answer() : AfterAnswer::close, std::move(headers));
     }
+    if (match_->route->gate && head.body_kind != BodyKind::none) return ask_gate();
+    take_body();
+}
 
+// What comes meanwhile is read ahead, so much and no more.
+void HttpConnection::ask_gate() {
+    phase_ = Phase::asking;
+    match_->route->gate(match_->params, [this, alive = alive_](Result<std::string> holder) {
+        if (!*alive || phase_ != Phase::asking) return;
+        phase_ = Phase::reading;
+        if (!holder) return refuse(error_answer(holder.error()));
+        holder_ = std::move(*holder);
+        take_body();
+        process();
+    });
+}
+
+void HttpConnection::take_body() {
     switch (parser_.accept_body(match_->route->body_limit)) {
         case RequestParser::Progress::refused:
             return refuse(error_answer(parser_.refusal().status, parser_.refusal().message));
@@ -148,7 +168,7 @@ void HttpConnection::head_arrived() {
     }
     since_ = now();
     window_start_bytes_ = 0;
-    if (head.expects_continue) write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (parser_.head().expects_continue) write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 void HttpConnection::body_arrived() {
@@ -174,14 +194,15 @@ Result<void> HttpConnection::spool(std::string bytes) {
 
 Result<void> HttpConnection::hold_body() {
     const auto came = static_cast<std::size_t>(parser_.body_bytes()) - held_body_;
-    if (came > 0 && !server_.hold_body(came))
+    if (came > 0 && !server_.hold_body(came, holder_))
         return fail(FailureKind::busy, "too many requests with large bodies at once; try again");
     held_body_ += came;
     return {};
 }
 
 void HttpConnection::release_body() {
-    server_.release_body(std::exchange(held_body_, 0));
+    server_.release_body(std::exchange(held_body_, 0), holder_);
+    holder_.clear();
 }
 
 void HttpConnection::dispatch() {

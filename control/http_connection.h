@@ -43,16 +43,19 @@ public:
 private:
     friend class Exchange;
 
-    // reading: the next request, or the rest of one; answering: a handler has the
-    // Reply; streaming: it has made a stream of it; lingering: the last answer is
-    // out, and the client has a moment to read it; closed: the server buries it.
-    enum class Phase { reading, answering, streaming, lingering, closed };
+    // reading: the next request, or the rest of one; asking: its head is there, and the
+    // route's gate says whether its body may come; answering: a handler has the Reply;
+    // streaming: it has made a stream of it; lingering: the last answer is out, and the
+    // client has a moment to read it; closed: the server buries it.
+    enum class Phase { reading, asking, answering, streaming, lingering, closed };
     enum class AfterAnswer { next_request, close };
 
     void received(std::string_view bytes);
     void process();
     void process_later();
     void head_arrived();
+    void ask_gate();
+    void take_body();
     void body_arrived();
     void dispatch();
     Result<void> hold_body();
@@ -90,6 +93,7 @@ private:
     std::optional<Match> match_;  // of the request in the parser
     Fd spool_;
     std::size_t held_body_ = 0;  // of the body in memory, counted by the server
+    std::string holder_;         // for whom, as the route's gate says
     std::shared_ptr<Exchange> exchange_;
     bool event_stream_ = false;
 

@@ -148,6 +148,7 @@ void HttpConnection::check_deadlines(SteadyTime at) {
             if (!event_stream_ || at < last_written_ + limits().heartbeat) return;
             return send(":\n\n");
         case Phase::reading: break;
+        case Phase::asking:
         case Phase::answering:
         case Phase::closed: return;
     }
@@ -178,6 +179,7 @@ void HttpConnection::stop() {
             finish();
             return exchange->tell_gone();
         }
+        case Phase::asking:
         case Phase::answering:
         case Phase::lingering:
         case Phase::closed: return;

@@ -26,10 +26,14 @@ struct OAuthStart {
     std::string cookie;
 };
 
-// A page of ours that starts it in whatever browser opens it first.
+// A page of ours that starts it in the browser that presses its button first.
 struct OAuthInvitation {
     std::string url;
     Time expires{};
+};
+// What that page says.
+struct OAuthInvited {
+    std::string title;  // of the connector's kind
 };
 
 // Somebody must consent, or nobody has to: then it is connected.
@@ -60,8 +64,9 @@ public:
     // of an OAuth2 kind or is not provisioned; unavailable without 'public_url'.
     virtual void begin(Caller who, OAuthTarget target, std::string return_to,
                        Done<OAuthStart> done) = 0;
-    // For whoever has no browser here: a link to open once.
+    // For whoever has no browser here: a link that is accepted once. Looking uses nothing up.
     virtual void invite(Caller who, OAuthTarget target, Done<OAuthInvitation> done) = 0;
+    virtual void look_at_invitation(std::string ticket, Done<OAuthInvited> done) = 0;
     virtual void accept_invitation(std::string ticket, Done<OAuthStart> done) = 0;
     // Nobody is told more than the text: refusals are in it.
     virtual void finish(OAuthCallback callback, Done<OAuthEnd> done) = 0;

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/callback.h"
 #include "control/errors.h"
 #include "control/http.h"
 #include "control/input.h"
@@ -20,6 +21,10 @@ using Handler = std::function<void(Request, Reply)>;
 
 enum class BodyPlace { memory, file };  // Request::body | Request::body_file
 
+// Asked when the head is there and before any of a body is taken, with the route's {names}.
+// Answers once and later: for whom the body's memory is counted, or why there is none for it.
+using Gate = std::function<void(const NamedValues& params, Callback<void(Result<std::string>)>)>;
+
 struct Route {
     Method method = Method::get;
     std::string pattern;  // `/v2/tenants/{tenant_id}/sync`
@@ -31,6 +36,7 @@ struct Route {
     ErrorStyle error_style = ErrorStyle::fields;
     // Of a body that says what it is; else 415. Empty: any.
     std::string content_type = "application/json";
+    Gate gate{};  // none: whoever may ask may send a body
 };
 
 struct Match {

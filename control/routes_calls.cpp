@@ -116,18 +116,22 @@ void answer_call(Reply reply, const CallOutput& output) {
     reply.json(output.status, {{"detail", to_text(told)}});
 }
 
-// Ours: the contract wants a text. What is not found, or too much, has its usual status.
+// Ours: the contract wants a text. What is too much, or not now, has its usual status and says
+// when to come again; what is not found, its usual answer.
 void answer_fault(Reply reply, const Failure& why) {
     switch (why.kind) {
         case FailureKind::invalid:
         case FailureKind::unprocessable:
         case FailureKind::denied:
         case FailureKind::conflict: return reply.json(400, {{"detail", why.message}});
-        case FailureKind::not_found:
+        case FailureKind::not_found: return reply.failed(why);
         case FailureKind::over_limit:
         case FailureKind::busy:
-        case FailureKind::unavailable: return reply.failed(why);
+        case FailureKind::unavailable: break;
     }
+    if (const auto again = error_answer(why).retry_after)
+        reply.header("retry-after", std::to_string(again->count()));
+    reply.json(status_of(why.kind), {{"detail", why.message}});
 }
 
 void call(CallsApi& calls, const Request& request, Reply reply, CallForm form) {

@@ -66,12 +66,27 @@ bool Server::has_room_for(uid_t uid) const {
     return served == served_.end() || served->second < options_.limits.connections_per_uid;
 }
 
-bool Server::hold_body(std::size_t bytes) {
-    if (bytes > options_.limits.bodies_bytes ||
-        held_body_bytes_ > options_.limits.bodies_bytes - bytes)
-        return false;
+bool Server::hold_body(std::size_t bytes, const std::string& holder) {
+    const auto fits = [bytes](std::size_t held, std::size_t most) {
+        return bytes <= most && held <= most - bytes;
+    };
+    if (!fits(held_body_bytes_, options_.limits.bodies_bytes)) return false;
+    if (!holder.empty()) {
+        const auto found = held_of_.find(holder);
+        if (!fits(found == held_of_.end() ? 0 : found->second, options_.limits.bodies_bytes_of_one))
+            return false;
+        held_of_[holder] += bytes;
+    }
     held_body_bytes_ += bytes;
     return true;
+}
+
+void Server::release_body(std::size_t bytes, const std::string& holder) {
+    held_body_bytes_ -= bytes;
+    const auto found = held_of_.find(holder);
+    if (found == held_of_.end()) return;
+    found->second -= bytes;
+    if (found->second == 0) held_of_.erase(found);
 }
 
 void Server::closed(HttpConnection& connection) {

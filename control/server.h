@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -53,9 +54,10 @@ private:
     friend class HttpConnection;
     void accept(Fd fd);
     bool has_room_for(uid_t uid) const;
-    // Whether bodies in memory may have so much more; if so, they have.
-    bool hold_body(std::size_t bytes);
-    void release_body(std::size_t bytes) { held_body_bytes_ -= bytes; }
+    // Whether bodies in memory, and those of this holder (unless he has no name), may have so
+    // much more; if so, they have.
+    bool hold_body(std::size_t bytes, const std::string& holder);
+    void release_body(std::size_t bytes, const std::string& holder);
     void closed(HttpConnection& connection);  // called by a connection, at most once
     void bury();
     void sweep();
@@ -64,7 +66,8 @@ private:
     const Clock& clock_;
     const Router& router_;
     ServerOptions options_;
-    std::size_t held_body_bytes_ = 0;  // of requests that are being read or answered
+    std::size_t held_body_bytes_ = 0;             // of requests that are being read or answered
+    std::map<std::string, std::size_t> held_of_;  // of these, by holder
     std::map<HttpConnection*, std::unique_ptr<HttpConnection>> open_;
     // Closed, and kept until the callback that closed them is over.
     std::vector<std::unique_ptr<HttpConnection>> closed_;

@@ -104,7 +104,7 @@ public:
         add_backup_routes(router_, api_);
         add_webhook_routes(router_, hook_addresses_);
         add_up_route(public_router_);
-        add_oauth_routes(public_router_, oauth_);
+        add_oauth_routes(public_router_, oauth_, clock_, config_.public_url);
         add_auth_link_routes(public_router_, auth_links_, clock_, config_.public_url);
         connections_.use_oauth(oauth_, [this](Caller who, const ConnectionMaterial& material) {
             oauth_.revoke(std::move(who), material);
@@ -390,7 +390,7 @@ private:
     const KindLookup kind_lookup_ = [this](std::string_view name) { return kinds_.find(name); };
     const OAuthSettings oauth_settings_{config_.public_url, config_.egress_allow};
     Tokens tokens_{{*loop_, clock_, *store_, keys_, jobs_, kind_lookup_, oauth_settings_}};
-    OAuth oauth_{{clock_, *store_, keys_, runner_, jobs_, tokens_, kind_lookup_, oauth_settings_}};
+    OAuth oauth_{{*loop_, clock_, *store_, keys_, runner_, jobs_, tokens_, kind_lookup_, oauth_settings_}};
     const std::string link_key_ = load_link_key(config_.store_dir() / "auth-link.key");
     Connections connections_{{clock_, *store_, keys_, kinds_, config_.public_url, link_key_}};
     AuthLinks auth_links_{{*store_, kinds_, connections_, link_key_}};

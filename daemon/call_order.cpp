@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "base/text.h"
 #include "connectors/call_rules.h"
@@ -77,8 +78,7 @@ Result<std::string> whole_address(const ConnectorKind& kind, const ConnectionMat
 }
 
 std::vector<std::string> hosts_of_call(const ConnectorKind& kind,
-                                       const ConnectionMaterial& material,
-                                       std::span<const std::string> named) {
+                                       const ConnectionMaterial& material) {
     std::vector<std::string> hosts;
     for (const std::string& pattern : kind.hosts)
         if (auto host = fill_host(pattern, material)) hosts.push_back(std::move(*host));
@@ -87,19 +87,7 @@ std::vector<std::string> hosts_of_call(const ConnectorKind& kind,
         if (const auto target = parse_call_target(*base))
             if (std::ranges::find(hosts, target->host) == hosts.end())
                 hosts.push_back(target->host);
-    for (const std::string& one : named)
-        hosts.push_back(one.substr(0, one.rfind(':')));
     return hosts;
-}
-
-// Of those by name only this port: an administrator opened no more.
-Result<void> check_named(const CallTarget& target, std::size_t of_kind,
-                         std::span<const std::string> hosts, std::span<const std::string> named) {
-    const auto matches = [&](const std::string& host) { return host_matches(host, target.host); };
-    if (std::ranges::any_of(hosts.first(of_kind), matches)) return {};
-    const auto name = fmt::format("{}:{}", target.host, target.port);
-    if (std::ranges::find(named, name) != named.end()) return {};
-    return fail(FailureKind::denied, "'{}' is not one of the connector's hosts", target.host);
 }
 
 }  // namespace
@@ -136,22 +124,23 @@ Result<CallRequest> make_call(const ConnectorKind& kind, const ConnectionMateria
         request.url = with_query(std::move(request.url), name, value);
     const auto target = parse_call_target(request.url);
     if (!target) return tl::unexpected<Failure>{target.error()};
-    request.hosts = hosts_of_call(kind, material, named);
-    request.plain_http.assign(named.begin(), named.end());
-    const auto of_kind = request.hosts.size() - named.size();
-    if (auto may = check_named(*target, of_kind, request.hosts, named); !may) return pass_on(may);
-    if (auto may = may_reach(*target, request.hosts, request.plain_http); !may) return pass_on(may);
+    request.hosts = hosts_of_call(kind, material);
+    request.named.assign(named.begin(), named.end());
+    if (auto may = may_reach(*target, request.hosts, request.named); !may) return pass_on(may);
 
-    bool has_type = false;
+    std::set<std::string> given;
     for (const auto& [name, value] : input.headers) {
         if (auto good = check_header(name, value); !good) return pass_on(good);
-        has_type = has_type || to_lower_ascii(name) == "content-type";
+        given.insert(to_lower_ascii(name));
     }
     request.headers = input.headers;
+    for (const auto& [name, value] : kind.headers)
+        if (given.insert(to_lower_ascii(name)).second) request.headers.emplace_back(name, value);
     if (input.body) {
         request.body = *input.body;
         request.has_body = true;
-        if (!has_type) request.headers.emplace_back("Content-Type", input.type);
+        if (!given.contains("content-type"))
+            request.headers.emplace_back("Content-Type", input.type);
     }
     request.auth = kind.request;
     for (const std::string& name : fields_of_auth(kind.request)) {
@@ -174,6 +163,7 @@ Job make_call_job(const ConnectionMaterial& material, const CallRequest& request
     job.purpose = "call";
     job.actor = std::move(actor);
     job.connection = material.connection.id;
+    job.connector = material.connection.connector_id;
     for (const std::string& name : request.secrets) {
         const ConnectionSecret& secret = *material.find_secret(name);
         const DataKeyRow& key = material.key_of(secret);
@@ -185,6 +175,8 @@ Job make_call_job(const ConnectionMaterial& material, const CallRequest& request
     }
     job.files.push_back({kCallRequestFile, to_text(request)});
     job.egress_names = request.hosts;
+    for (const std::string& one : request.named)
+        job.egress_names.push_back(one.substr(0, one.rfind(':')));
     job.wall_time = limits::kCallTime;
     return job;
 }

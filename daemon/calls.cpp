@@ -34,7 +34,7 @@ Result<Connection> connection_of_call(Db& db, TenantId id, const std::string& co
 
 // ---- how often
 
-Result<void> CallBudget::begin(TenantId tenant) {
+Result<void> CallBudget::begin(TenantId tenant, const std::string& connector) {
     if (spent_.size() > kRememberedTenants) forget_rested();
     const auto now = clock_.steady();
     const auto [entry, fresh] = spent_.try_emplace(tenant, Spent{0, limits::kCallsPerMinute, now});
@@ -51,12 +51,27 @@ Result<void> CallBudget::begin(TenantId tenant) {
         return fail(FailureKind::over_limit,
                     "tenant '{}' has made {} calls in a minute, which is all it may; wait a moment",
                     tenant.value, limits::kCallsPerMinute);
+    if (in_all_ >= kInAll)
+        return fail(FailureKind::busy, "{} calls are going on; try again in a moment", in_all_);
+    const auto of = of_connector_.find(connector);
+    if (of != of_connector_.end() && of->second >= kOfConnector)
+        return fail(FailureKind::busy,
+                    "{} calls of connector '{}' are going on and its partner is slow to answer; "
+                    "try again in a moment",
+                    of->second, printable(connector));
+    ++of_connector_[connector];
+    ++in_all_;
     spent.left -= 1;
     ++spent.running;
     return {};
 }
 
-void CallBudget::end(TenantId tenant) { --spent_.at(tenant).running; }
+void CallBudget::end(TenantId tenant, const std::string& connector) {
+    --spent_.at(tenant).running;
+    --in_all_;
+    const auto of = of_connector_.find(connector);
+    if (--of->second == 0) of_connector_.erase(of);
+}
 
 void CallBudget::forget_rested() {
     const auto now = clock_.steady();
@@ -89,7 +104,7 @@ void Calls::call(Caller who, TenantId tenant, std::string connector, CallInput i
                                                std::move(done),
                                                nullptr,
                                                {}});
-    if (auto may = budget_.begin(tenant); !may)
+    if (auto may = budget_.begin(tenant, going->connector); !may)
         return parts_.loop.later(
             [going, why = may.error()] { going->done(tl::unexpected<Failure>{why}); });
     parts_.store.read(
@@ -148,7 +163,7 @@ void Calls::answered(const GoingPtr& going, Result<JobAnswer> answer) {
 }
 
 void Calls::over(const GoingPtr& going, Result<CallOutput> output) {
-    budget_.end(going->tenant);
+    budget_.end(going->tenant, going->connector);
     going->done(std::move(output));
 }
 

@@ -1,5 +1,6 @@
 // Connector calls: found, judged, given fresh tokens, made by a job, answered. So many at
-// once and in a minute for each tenant.
+// once and in a minute for each tenant; so many at once for each connector, whose partner may
+// hang; what is more is refused at once.
 #pragma once
 
 #include <functional>
@@ -23,12 +24,19 @@ using KindLookup = std::function<const ConnectorKind*(std::string_view)>;
 class CallBudget {
 public:
     explicit CallBudget(const Clock& clock) : clock_{clock} {}
-    // over_limit when it has had its share. Every begin() that worked has one end().
-    Result<void> begin(TenantId tenant);
-    void end(TenantId tenant);
+    // over_limit when the tenant has had its share; busy when the connector has, or all have.
+    // Every begin() that worked has one end().
+    Result<void> begin(TenantId tenant, const std::string& connector);
+    void end(TenantId tenant, const std::string& connector);
     std::size_t tenants() const { return spent_.size(); }
+    std::size_t connectors() const { return of_connector_.size(); }
 
+    // Under way or waiting: of a tenant, of a connector for all tenants, of all. The last one of
+    // a connector waits for two rounds of jobs (JobSlots::kOfPartner) that hang, and renewals
+    // have the rest of limits::kWaitingJobs.
     static constexpr int kAtOnce = 4;
+    static constexpr int kOfConnector = 12;
+    static constexpr int kInAll = 48;
 
 private:
     struct Spent {
@@ -40,6 +48,8 @@ private:
 
     const Clock& clock_;
     std::map<TenantId, Spent> spent_;
+    std::map<std::string, int, std::less<>> of_connector_;
+    int in_all_ = 0;
 };
 
 // Thread: loop.

@@ -102,6 +102,29 @@ Hooks::Hooks(Parts parts)
               static_cast<double>(limits::kWebhookRefusals)},
              limits::kWebhookAddresses} {}
 
+void Hooks::admit(std::string token, Callback<void(Result<std::string>)> done) {
+    parts_.store.read(
+        [token = std::move(token), now = parts_.clock.now()](Db& db) -> Result<HookOwner> {
+            if (auto owner = find_hook(db, token, now)) return *std::move(owner);
+            return fail(FailureKind::not_found, "not found");
+        },
+        [this, done = std::move(done)](Result<HookOwner> owner) mutable {
+            if (!owner) {
+                count(owner.error().kind == FailureKind::not_found
+                          ? "unknown"
+                          : to_string(HookOutcome::unavailable));
+                return done(pass_on(owner));
+            }
+            const ConnectorKind* kind = parts_.kinds(owner->kind);
+            if (kind == nullptr || !kind->webhook) {
+                count("unknown");
+                return done(fail(FailureKind::not_found, "not found"));
+            }
+            done(name_of(*owner));
+        });
+}
+
+// The address is looked up again: it may have been revoked while the body came.
 void Hooks::receive(HookCall call, Callback<void(HookReply)> done) {
     const auto delivery = std::make_shared<Delivery>();
     delivery->client = std::move(call.client);

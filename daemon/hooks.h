@@ -2,8 +2,8 @@
 // berth-runner says), and the trigger that it becomes. Fails closed: what cannot be checked
 // is not taken, and what is answered with 2xx is on disk.
 //
-//   address ─► scheme ─► message, MACs ─► berth-runner ─► trigger committed ─► 200
-//   404        404       401              401, 503        429, 503
+//   address ─► body ─► address, scheme ─► message, MACs ─► berth-runner ─► trigger committed ─► 200
+//   404        503     404, 429           401              401, 503        429, 503
 #pragma once
 
 #include <functional>
@@ -41,6 +41,7 @@ public:
     };
     explicit Hooks(Parts parts);
 
+    void admit(std::string token, Callback<void(Result<std::string>)> done) override;
     void receive(HookCall call, Callback<void(HookReply)> done) override;
     // How many there were, by outcome, and how many of those that were checked were right.
     Metric metric() const { return delivery_metric(counts_); }

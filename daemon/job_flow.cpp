@@ -96,7 +96,7 @@ ipc::StartJob start_of(JobId id, Job& job, std::vector<ipc::Manifest> manifests,
 void JobFlow::run(Job job, Done<JobAnswer> done) {
     auto flight = std::make_shared<Flight>(Flight{std::move(job), std::move(done)});
     if (waiting_.size() >= limits::kWaitingJobs)
-        return parts_.loop.later([flight, running = in_flight_, waiting = waiting_.size()] {
+        return parts_.loop.later([flight, running = in_flight(), waiting = waiting_.size()] {
             flight->done(fail(FailureKind::busy,
                               "{} programs with the secrets of connections run and {} wait; try "
                               "again in a moment",
@@ -118,12 +118,6 @@ std::optional<Failure> JobFlow::refusal() const {
     return {};
 }
 
-bool JobFlow::has_room(ConnectionId connection) const {
-    if (in_flight_ >= limits::kJobs) return false;
-    const auto of = of_connection_.find(connection);
-    return of == of_connection_.end() || of->second < limits::kJobsOfConnection;
-}
-
 void JobFlow::refuse_waiting(const Failure& why) {
     for (const FlightPtr& flight : std::exchange(waiting_, {}))
         flight->done(tl::unexpected<Failure>{why});
@@ -136,24 +130,30 @@ void JobFlow::next() {
         if (!std::exchange(programs_asked_, true)) parts_.store_programs();
         return;
     }
-    for (auto at = waiting_.begin(); at != waiting_.end();) {
-        if (!has_room((*at)->job.connection)) {
-            ++at;
-            continue;
-        }
+    for (auto at = pick(); at != waiting_.end(); at = pick()) {
         auto flight = std::move(*at);
-        at = waiting_.erase(at);
+        waiting_.erase(at);
         begin(std::move(flight));
     }
 }
 
+std::deque<JobFlow::FlightPtr>::iterator JobFlow::pick() {
+    auto picked = waiting_.end();
+    for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
+        if (!slots_.has_room((*at)->job)) continue;
+        if (picked == waiting_.end() || slots_.goes_before((*at)->job, (*picked)->job)) picked = at;
+    }
+    return picked;
+}
+
 void JobFlow::begin(FlightPtr flight) {
-    ++in_flight_;
-    ++of_connection_[flight->job.connection];
+    slots_.take(flight->job);
     parts_.store.write(
-        [by = By{flight->job.actor, parts_.clock.now()},
+        [by = By{flight->job.actor, parts_.clock.now()}, begins = flight->job.begins,
          job = NewJob{flight->job.connection, program_of(flight->job.program), flight->job.purpose},
          secrets = flight->job.secrets](Db& db) mutable -> Result<Begun> {
+            if (begins)
+                if (auto may = begins(db, by.now); !may) return pass_on(may);
             auto id = begin_job(db, by, job);
             if (!id) return pass_on(id);
             auto manifests = manifests_now(db, secrets);
@@ -238,9 +238,7 @@ void JobFlow::record_again() {
 }
 
 void JobFlow::over(const FlightPtr& flight, Result<JobAnswer> answer) {
-    --in_flight_;
-    const auto of = of_connection_.find(flight->job.connection);
-    if (--of->second == 0) of_connection_.erase(of);
+    slots_.give_back(flight->job);
     flight->done(std::move(answer));
     next();
 }

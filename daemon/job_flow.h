@@ -1,6 +1,6 @@
 // Sees each job from its record to its answer: a row before it starts, the runner's word
-// after it has ended, the row's end before anybody hears of the answer. At most so many at
-// once; the others wait for their turn, in order, as far as their connection has room.
+// after it has ended, the row's end before anybody hears of the answer. The others wait for
+// their turn (job_slots.h).
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/loop/timer.h"
+#include "daemon/job_slots.h"
 #include "daemon/jobs.h"
 #include "daemon/runner_link.h"
 #include "model/jobs.h"
@@ -57,7 +58,7 @@ public:
     using Counts = std::map<std::pair<std::string, JobState>, std::uint64_t>;
     const Counts& counts() const { return counts_; }
 
-    std::size_t in_flight() const { return in_flight_; }
+    std::size_t in_flight() const { return slots_.in_flight(); }
     std::size_t waiting() const { return waiting_.size(); }
 
 private:
@@ -74,7 +75,7 @@ private:
     };
 
     std::optional<Failure> refusal() const;
-    bool has_room(ConnectionId connection) const;
+    std::deque<FlightPtr>::iterator pick();
     void next();
     void refuse_waiting(const Failure& why);
     void begin(FlightPtr flight);
@@ -87,8 +88,7 @@ private:
     std::optional<std::string> programs_;
     bool programs_asked_ = false;
     std::deque<FlightPtr> waiting_;
-    std::size_t in_flight_ = 0;
-    std::map<ConnectionId, std::size_t> of_connection_;
+    JobSlots slots_;
     std::map<std::uint64_t, FlightPtr> live_;  // told to the runner
     std::vector<ipc::JobEnded> unrecorded_;    // ends that the store did not take yet
     Timer again_;

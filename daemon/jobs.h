@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,15 +24,19 @@ struct Job {
         purpose;        // `authorize`, `refresh`, `revoke`, `call`: on its record and in the audit
     std::string actor;  // `uid 0`, `berthd`
     ConnectionId connection;
+    ConnectorId connector;  // of the connection: whoever is behind it may hang
     // NAME=value; never a secret.
     std::vector<std::string> env;
     // From connection_secrets() (store/connection_secrets.h), with the names they get.
     std::vector<ipc::RunSecret> secrets;
     std::vector<ipc::RunSecret> passing;  // of this job alone: a code and its verifier
-    std::vector<ipc::RunFile> files;  // `request.body`
-    std::vector<ipc::JobSeal> seal;   // fields of its answer that come back sealed
+    std::vector<ipc::RunFile> files;      // `request.body`
+    std::vector<ipc::JobSeal> seal;       // fields of its answer that come back sealed
     std::vector<std::string> egress_names;
     std::chrono::seconds wall_time{30};
+    // Part of the transaction that puts it on record, when its turn has come; may be empty. What
+    // it refuses is not begun, and its refusal is the job's. Thread: store.
+    std::function<Result<void>(Db&, Time)> begins;
 };
 
 struct JobAnswer {
@@ -46,7 +51,8 @@ class Jobs {
 public:
     virtual ~Jobs() = default;
     // It is on record before it starts; the use of its secrets connection_secrets() has
-    // audited. Waits while there are too many; `busy` when too many wait. `unavailable` when
+    // audited. Waits while there are too many (daemon/job_slots.h); `busy` when too many wait,
+    // or as its begins() says. `unavailable` when
     // there is no runner, no sandbox, or it was killed: ours; `conflict` when the connection to
     // the runner broke while it ran: what it asked for may have happened, and its answer may
     // still come by on_left(). What the program itself makes of its partner's answer is in

@@ -37,6 +37,20 @@ struct Keys::Storing {
 };
 
 void Keys::load(Done<void> done) {
+    load_next_.push_back(std::move(done));
+    if (loading_.empty()) load_next();
+}
+
+void Keys::load_next() {
+    loading_ = std::exchange(load_next_, {});
+    load_now(while_alive_([this](Result<void> loaded) {
+        for (Done<void>& done : std::exchange(loading_, {}))
+            done(loaded);
+        if (loading_.empty() && !load_next_.empty()) load_next();
+    }));
+}
+
+void Keys::load_now(Done<void> done) {
     store_.write(
         [by = By{"berthd", clock_.now()}](Db& db) -> Result<StoredKeys> {
             auto id = install_id(db, by);

@@ -24,7 +24,9 @@ public:
         : store_{store}, runner_{runner}, clock_{clock}, manifests_{store, runner} {}
 
     // Hands the stored keys to a runner that has just come, or that lacks one of them; makes
-    // and stores the first one where there is none.
+    // and stores the first one where there is none. One at a time: a runner that is asked twice
+    // before its first key is stored would make two. Who comes meanwhile gets the next one,
+    // since what he wants loaded may have been stored after the keys were read for this one.
     void load(Done<void> done);
 
     // What changes sealed fields in the store goes through it.
@@ -58,6 +60,8 @@ public:
 private:
     struct Sealing;
     struct Storing;
+    void load_next();
+    void load_now(Done<void> done);
     void seal_next(std::shared_ptr<Sealing> sealing);
     void seal_and_store(std::shared_ptr<Storing> storing);
 
@@ -65,6 +69,8 @@ private:
     RunnerLink& runner_;
     const Clock& clock_;
     Manifests manifests_;
+    std::vector<Done<void>> loading_;    // of the load that is under way
+    std::vector<Done<void>> load_next_;  // of the one after it
     WhileAlive while_alive_;
 };
 

@@ -30,20 +30,37 @@ Result<Opened> open_way(Db& db, const By& by, const OAuthTarget& target) {
     return Opened{std::move(*material), reserve_version(db, connection->id)};
 }
 
+struct Invited {
+    OAuthAttempt attempt;
+    Connection connection;
+};
+
+Result<Invited> invited_by(Db& db, const std::string& hash, Time now) {
+    auto attempt = find_attempt(db, hash, "", now);
+    if (!attempt) return pass_on(attempt);
+    auto connection = get_connection(db, attempt->connection);
+    if (!connection) return pass_on(connection);
+    return Invited{std::move(*attempt), std::move(*connection)};
+}
+
 }  // namespace
 
-OAuth::OAuth(Parts parts) : parts_{std::move(parts)} {
+OAuth::OAuth(Parts parts)
+    : parts_{std::move(parts)}, keep_again_{parts_.loop, [this] {
+                                                for (const KeepingPtr& keeping :
+                                                     std::exchange(unkept_, {}))
+                                                    store(keeping);
+                                            }} {
     // The browser is told nothing any more, but the consent was given.
     parts_.jobs.on_left("authorize", [this](ConnectionId id, JobAnswer answer) {
         auto outcome = read_outcome(answer.plain);
         const auto ticket = outcome ? to_number<std::uint64_t>(outcome->ticket) : std::nullopt;
         if (!ticket) return parts_.jobs.settled(answer.job);
-        keep(id, *ticket, std::make_shared<JobAnswer>(std::move(answer)),
-             [id](Result<Connection> connected) {
-                 if (!connected)
-                     log_warning("a consent is not taken, ignoring",
-                                 {{"connection", id.str()}, {"reason", connected.error().message}});
-             });
+        keep(id, *ticket, std::move(answer), [id](Result<Connection> connected) {
+            if (!connected)
+                log_warning("a consent is not taken",
+                            {{"connection", id.str()}, {"reason", connected.error().message}});
+        });
     });
     parts_.jobs.on_left("revoke", [this](ConnectionId, const JobAnswer& answer) {
         parts_.jobs.settled(answer.job);
@@ -164,27 +181,49 @@ void OAuth::invite(Caller who, OAuthTarget target, Done<OAuthInvitation> done) {
         });
 }
 
-void OAuth::accept_invitation(std::string ticket, Done<OAuthStart> done) {
-    struct Invited {
-        OAuthAttempt attempt;
-        Connection connection;
-    };
-    parts_.store.write(
-        [hash = oauth_hash(ticket), now = parts_.clock.now()](Db& db) -> Result<Invited> {
-            auto attempt = take_attempt(db, hash, "", now);
-            if (!attempt) return pass_on(attempt);
-            auto connection = get_connection(db, attempt->connection);
-            if (!connection) return pass_on(connection);
-            return Invited{std::move(*attempt), std::move(*connection)};
+void OAuth::look_at_invitation(std::string ticket, Done<OAuthInvited> done) {
+    parts_.store.read(
+        [hash = oauth_hash(ticket), now = parts_.clock.now()](Db& db) {
+            return invited_by(db, hash, now);
         },
-        [this, alive = alive_, done = std::move(done)](Result<Invited> invited) mutable {
-            if (!*alive) return;
-            if (!invited) return done(pass_on(invited));
-            const Connection& connection = invited->connection;
-            begin({invited->attempt.actor},
-                  {connection.integration_id, connection.tenant_id, connection.connector_name}, "",
-                  std::move(done));
+        [kinds = parts_.kinds, done = std::move(done)](Result<Invited> found) mutable {
+            if (!found) return done(pass_on(found));
+            const ConnectorKind* kind = kinds(found->connection.kind);
+            done(OAuthInvited{kind ? kind->title : found->connection.connector_name});
         });
+}
+
+// Looked for first: a stranger who guesses costs the store no write.
+void OAuth::accept_invitation(std::string ticket, Done<OAuthStart> done) {
+    parts_.store.read(
+        [hash = oauth_hash(ticket), now = parts_.clock.now()](Db& db) {
+            return invited_by(db, hash, now);
+        },
+        [this, alive = alive_, done = std::move(done)](Result<Invited> found) mutable {
+            if (!*alive) return;
+            if (!found) return done(pass_on(found));
+            const auto invited = std::make_shared<Invited>(std::move(*found));
+            take(invited->attempt, [this, invited, alive,
+                                    done = std::move(done)](Result<void> taken) mutable {
+                if (!*alive) return;
+                if (!taken) return done(pass_on(taken));
+                const Connection& connection = invited->connection;
+                begin({invited->attempt.actor},
+                      {connection.integration_id, connection.tenant_id, connection.connector_name},
+                      "", std::move(done));
+            });
+        });
+}
+
+void OAuth::take(const OAuthAttempt& found, Done<void> done) {
+    parts_.store.write(
+        [key = found.key_hash, cookie = found.cookie_hash,
+         now = parts_.clock.now()](Db& db) -> Result<void> {
+            auto taken = take_attempt(db, key, cookie, now);
+            if (!taken) return pass_on(taken);
+            return {};
+        },
+        std::move(done));
 }
 
 void OAuth::authorize(Caller who, OAuthTarget target, Done<OAuthAuthorized> done) {

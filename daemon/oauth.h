@@ -5,7 +5,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/loop/timer.h"
 #include "control/oauth_api.h"
 #include "daemon/jobs.h"
 #include "daemon/keys.h"
@@ -22,6 +24,7 @@ namespace berth {
 class OAuth final : public OAuthApi {
 public:
     struct Parts {
+        Loop& loop;
         const Clock& clock;
         Store& store;
         Keys& keys;
@@ -37,6 +40,7 @@ public:
     void begin(Caller who, OAuthTarget target, std::string return_to,
                Done<OAuthStart> done) override;
     void invite(Caller who, OAuthTarget target, Done<OAuthInvitation> done) override;
+    void look_at_invitation(std::string ticket, Done<OAuthInvited> done) override;
     void accept_invitation(std::string ticket, Done<OAuthStart> done) override;
     void finish(OAuthCallback callback, Done<OAuthEnd> done) override;
     void connect_client(Caller who, OAuthTarget target, Done<Connection> done) override;
@@ -49,6 +53,9 @@ public:
 
 private:
     struct Exchange;
+    // An answer on its way to the record.
+    struct Keeping;
+    using KeepingPtr = std::shared_ptr<Keeping>;
     // The code or the verifier, which only pass through.
     struct SealedPassing {
         DataKeyRow key;
@@ -56,16 +63,24 @@ private:
         std::string envelope;
     };
     Result<void> has_address() const;
+    // What was found on record is used up: not_found when somebody was faster.
+    void take(const OAuthAttempt& found, Done<void> done);
     void start(std::shared_ptr<Way> way, Done<OAuthStart> done);
     void record(const std::shared_ptr<Way>& way, Done<OAuthStart> done);
     void seal(const Connection& connection, const std::string& actor, std::string_view field,
               std::uint64_t version, Secret plaintext, Done<SealedPassing> done);
+    void read_code(const std::shared_ptr<Exchange>& going, const QueryPairs& query,
+                   const std::map<std::string, std::string>& provisioned);
     void exchange(std::shared_ptr<Exchange> going);
     void run_exchange(const std::shared_ptr<Exchange>& going);
-    void keep(ConnectionId connection, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
+    void keep(ConnectionId connection, std::uint64_t ticket, JobAnswer answer,
               Done<Connection> done);
+    void store(const KeepingPtr& keeping);
+    void kept(const KeepingPtr& keeping, Result<Connection> connected);
 
     Parts parts_;
+    std::vector<KeepingPtr> unkept_;  // that the store did not take yet
+    Timer keep_again_;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

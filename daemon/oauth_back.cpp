@@ -1,4 +1,5 @@
-// The way back: a code, or a client's credentials, become tokens on record.
+// The way back: a code, or a client's credentials, are exchanged for tokens. What is kept of
+// them is in oauth_keep.cpp.
 #include <utility>
 
 #include "base/crypto.h"
@@ -13,28 +14,26 @@
 namespace berth {
 namespace {
 
-using namespace std::chrono_literals;
-
 OAuthEnd went_wrong(std::string text) { return {false, std::move(text), ""}; }
 
-// The answer on record: connected, or why not.
-Result<Connection> keep_consent(Db& db, const KindLookup& kinds, ConnectionId id,
-                                std::uint64_t ticket, const JobAnswer& answer, Time now) {
-    const auto attempt = end_exchange(db, id, ticket, now);
-    if (!attempt)
-        return fail(FailureKind::conflict, "the exchange for connection '{}' is not known",
-                    id.value);
-    auto connection = get_connection(db, id);
-    if (!connection) return connection;
-    auto kind = oauth_kind(kinds, *connection);
-    if (!kind) return pass_on(kind);
-    auto outcome = read_outcome(answer.plain);
-    if (!outcome) return pass_on(outcome);
-    const auto grant = (*kind)->auth == AuthMethod::oauth2_client_credentials
-                           ? OAuthGrant::client_credentials
-                           : OAuthGrant::authorization_code;
-    return store_consent(db, By{attempt->actor, now}, id, ticket, attempt->created,
-                         to_grant(*(*kind)->oauth2, *outcome, answer, grant, now, oauth_dice()));
+// Who came back, and to what.
+struct CameBack {
+    OAuthAttempt attempt;
+    Connection connection;
+    Provisioning provisioning;
+};
+
+// Only read: a stranger who guesses costs the store no write.
+Result<CameBack> came_back(Db& db, const std::string& hash, const std::string& cookie_hash,
+                           Time now) {
+    auto attempt = find_attempt(db, hash, cookie_hash, now);
+    if (!attempt) return pass_on(attempt);
+    auto connection = get_connection(db, attempt->connection);
+    if (!connection) return pass_on(connection);
+    auto provisioning =
+        get_provisioning(db, connection->integration_id, connection->connector_name);
+    if (!provisioning) return pass_on(provisioning);
+    return CameBack{std::move(*attempt), std::move(*connection), std::move(*provisioning)};
 }
 
 }  // namespace
@@ -56,54 +55,51 @@ void OAuth::finish(OAuthCallback callback, Done<OAuthEnd> done) {
     const std::string hash = oauth_hash(*state);
     const auto cookie =
         find_cookie(callback.cookies, oauth_cookie_name(hash, parts_.settings.public_url));
-    struct Taken {
-        OAuthAttempt attempt;
-        Connection connection;
-        Provisioning provisioning;
-    };
-    parts_.store.write(
-        [hash, cookie_hash = oauth_hash(cookie.value_or("")),
-         now = parts_.clock.now()](Db& db) -> Result<Taken> {
-            auto attempt = take_attempt(db, hash, cookie_hash, now);
-            if (!attempt) return pass_on(attempt);
-            auto connection = get_connection(db, attempt->connection);
-            if (!connection) return pass_on(connection);
-            auto provisioning =
-                get_provisioning(db, connection->integration_id, connection->connector_name);
-            if (!provisioning) return pass_on(provisioning);
-            return Taken{std::move(*attempt), std::move(*connection), std::move(*provisioning)};
+    parts_.store.read(
+        [hash, cookie_hash = oauth_hash(cookie.value_or("")), now = parts_.clock.now()](Db& db) {
+            return came_back(db, hash, cookie_hash, now);
         },
         [this, query = callback.query.all(), alive = alive_,
-         done = std::move(done)](Result<Taken> taken) mutable {
+         done = std::move(done)](Result<CameBack> found) mutable {
             if (!*alive) return;
-            if (!taken) return done(went_wrong(taken.error().message));
-            auto kind = oauth_kind(parts_.kinds, taken->connection);
-            if (!kind) return done(went_wrong(kind.error().message));
-            auto issuer = make_issuer(*(*kind)->oauth2, {taken->provisioning.readable,
-                                                         taken->connection.readable});
-            if (!issuer) return done(went_wrong(issuer.error().message));
-            auto code = read_callback(query, *issuer);
-            if (!code) return done(went_wrong(code.error().message));
+            if (!found) return done(went_wrong(found.error().message));
             auto going = std::make_shared<Exchange>();
-            going->attempt = std::move(taken->attempt);
-            going->connection = std::move(taken->connection);
+            going->attempt = std::move(found->attempt);
+            going->connection = std::move(found->connection);
             going->done = [name = going->connection.connector_name,
                            return_to = going->attempt.return_to,
                            done = std::move(done)](Result<Connection> connected) mutable {
                 if (!connected) return done(went_wrong(connected.error().message));
                 done(OAuthEnd{true, fmt::format("'{}' is connected", name), return_to});
             };
-            // Sealed, so that it is masked wherever it might turn up.
-            Secret secret{*code};
-            cleanse(code->data(), code->size());
-            seal(going->connection, going->attempt.actor, kCodeField, going->attempt.version,
-                 std::move(secret), [this, going, alive](Result<SealedPassing> sealed) {
+            take(going->attempt,
+                 [this, going, query = std::move(query), alive,
+                  provisioned = std::move(found->provisioning.readable)](Result<void> taken) {
                      if (!*alive) return;
-                     if (!sealed) return going->done(pass_on(sealed));
-                     going->code = std::move(*sealed);
-                     exchange(going);
+                     if (!taken) return going->done(pass_on(taken));
+                     read_code(going, query, provisioned);
                  });
         });
+}
+
+void OAuth::read_code(const std::shared_ptr<Exchange>& going, const QueryPairs& query,
+                      const std::map<std::string, std::string>& provisioned) {
+    auto kind = oauth_kind(parts_.kinds, going->connection);
+    if (!kind) return going->done(pass_on(kind));
+    auto issuer = make_issuer(*(*kind)->oauth2, {provisioned, going->connection.readable});
+    if (!issuer) return going->done(pass_on(issuer));
+    auto code = read_callback(query, *issuer);
+    if (!code) return going->done(pass_on(code));
+    // Sealed, so that it is masked wherever it might turn up.
+    Secret secret{*code};
+    cleanse(code->data(), code->size());
+    seal(going->connection, going->attempt.actor, kCodeField, going->attempt.version,
+         std::move(secret), [this, going, alive = alive_](Result<SealedPassing> sealed) {
+             if (!*alive) return;
+             if (!sealed) return going->done(pass_on(sealed));
+             going->code = std::move(*sealed);
+             exchange(going);
+         });
 }
 
 void OAuth::connect_client(Caller who, OAuthTarget target, Done<Connection> done) {
@@ -198,46 +194,9 @@ void OAuth::run_exchange(const std::shared_ptr<Exchange>& going) {
                                               alive](Result<JobAnswer> answer) {
                 if (!*alive) return;
                 if (!answer) return going->done(pass_on(answer));
-                keep(going->connection.id, ticket, std::make_shared<JobAnswer>(std::move(*answer)),
-                     std::move(going->done));
+                keep(going->connection.id, ticket, std::move(*answer), std::move(going->done));
             });
         });
-}
-
-void OAuth::keep(ConnectionId id, std::uint64_t ticket, std::shared_ptr<JobAnswer> answer,
-                 Done<Connection> done) {
-    auto outcome = read_outcome(answer->plain);
-    if (!outcome || outcome->verdict != OAuthVerdict::granted) {
-        parts_.jobs.settled(answer->job);
-        const std::string why = outcome ? outcome->reason : outcome.error().message;
-        // Whoever may connect may know why he could not: not `denied`, which tells nobody.
-        const bool refused = outcome && (outcome->verdict == OAuthVerdict::refused_grant ||
-                                         outcome->verdict == OAuthVerdict::refused_client);
-        return done(fail(refused ? FailureKind::invalid : FailureKind::unavailable,
-                         "cannot connect: {}; begin again", why));
-    }
-    auto op = [id, ticket, answer, kinds = parts_.kinds, now = parts_.clock.now()](Db& db) {
-        return keep_consent(db, kinds, id, ticket, *answer, now);
-    };
-    auto kept = [this, id, answer, alive = alive_,
-                 done = std::move(done)](Result<Connection> connected) mutable {
-        if (!*alive) return;
-        parts_.jobs.settled(answer->job);
-        if (connected) {
-            log_info("connected",
-                     {{"connection", id.str()}, {"connector", connected->connector_name}});
-            parts_.tokens.look_again(id);
-        }
-        done(std::move(connected));
-    };
-    parts_.store.read([id](Db& db) { return get_connection(db, id); },
-                      [this, op = std::move(op), kept = std::move(kept),
-                       alive = alive_](Result<Connection> connection) mutable {
-                          if (!*alive) return;
-                          if (!connection) return kept(pass_on(connection));
-                          parts_.keys.manifests().change<Connection>(
-                              scope_of_connection(*connection), std::move(op), std::move(kept));
-                      });
 }
 
 void OAuth::revoke(Caller who, const ConnectionMaterial& material) {

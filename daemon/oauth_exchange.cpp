@@ -171,6 +171,7 @@ Result<Job> make_exchange(const ConnectorKind& kind, const ConnectionMaterial& m
                                                                   : "refresh";
     job.actor = order.actor;
     job.connection = material.connection.id;
+    job.connector = material.connection.connector_id;
     job.egress_names = {endpoint->host};
     job.wall_time = kExchangeTime;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/loop/stream.h"
 
@@ -80,6 +81,7 @@ void RunnerLink::lost(std::string why) {
 }
 
 void RunnerLink::load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoaded>)> done) {
+    BERTH_ASSERT(!loading_);
     if (!channel_) return done(fail(FailureKind::unavailable, "{}", gone()));
     loading_ = std::move(done);
     channel_->send(keys);

@@ -43,7 +43,8 @@ public:
     void connect();  // now, and again whenever it is lost
     void close();
 
-    // Answers come on the loop; `unavailable` when the runner goes away first.
+    // Answers come on the loop; `unavailable` when the runner goes away first. Not while it is
+    // loading some (Keys::load).
     void load_keys(ipc::LoadKeys keys, Callback<void(Result<ipc::KeysLoaded>)> done);
     // Fresh keys were stored: from now on they may be used.
     void fresh_keys_stored() { keys_loaded_ = std::exchange(keys_fresh_, false); }

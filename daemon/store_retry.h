@@ -8,6 +8,8 @@
 namespace berth {
 
 inline constexpr std::chrono::milliseconds kStoreRetry{500};
+// Of what must not be lost: ten minutes of a full disk.
+inline constexpr int kStoreTries = 1200;
 
 // A full disk or queue heals by itself.
 inline bool heals(const Failure& why) {

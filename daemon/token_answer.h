@@ -9,6 +9,8 @@ namespace berth {
 inline constexpr const char* kReconnect = "reconnect it";
 inline constexpr const char* kProvision = "check the client that it is provisioned with";
 inline constexpr const char* kWaiting = "it is asked again later";
+// When something of ours is in the way.
+inline constexpr std::chrono::seconds kOursAgain{2};
 
 struct KeptAnswer {
     OAuthVerdict verdict = OAuthVerdict::ours;

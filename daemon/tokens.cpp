@@ -18,9 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 using End = TokensReady::End;
 
-constexpr int kStoreTries = 1200;  // ten minutes of a full disk
-constexpr auto kOursAgain = 2s;
-
 }  // namespace
 
 struct Tokens::Flight {
@@ -43,6 +40,7 @@ struct Tokens::Flight {
 // What is on record, and what follows from it.
 struct Tokens::Asked {
     TokenDecision decision = Keep{};
+    Time need_until{};  // that it was decided for
     TokenState state;
     std::string connector;
     std::uint64_t ticket = 0;  // of Renew
@@ -51,6 +49,7 @@ struct Tokens::Asked {
 
     static Result<Asked> look(Db& db, ConnectionId id, Time now, Time need_until) {
         Asked asked;
+        asked.need_until = need_until;
         const auto state = token_of(db, id);
         if (!state) return asked;
         asked.state = *state;
@@ -164,7 +163,11 @@ void Tokens::decided(const FlightPtr& flight, Result<Asked> asked) {
                            why, cure);
     };
     std::visit(overloaded{
-                   [&](const Keep&) { land(flight, {}); },
+                   [&](const Keep&) {
+                       // Somebody who needs it for longer has come meanwhile.
+                       if (flight->need_until > asked->need_until) return look(flight);
+                       land(flight, {});
+                   },
                    [&](const Renew&) { ask(flight, std::move(*asked)); },
                    [&](const Hopeless& hopeless) {
                        land(flight, {End::refused, named(hopeless.why, kReconnect), now});
@@ -198,6 +201,10 @@ void Tokens::ask(const FlightPtr& flight, Asked asked) {
                      fmt::format("cannot renew the token of connector '{}': {}", asked.connector,
                                  job.error().message),
                      {}});
+    // The claim is from when the answer may be, not from when the job was one of many.
+    job->begins = [id = flight->connection, ticket = asked.ticket](Db& db, Time now) {
+        return renew_claim(db, id, ticket, now, now + kClaim);
+    };
     parts_.jobs.run(std::move(*job), [this, flight, ticket = asked.ticket, alive = alive_,
                                       connector = asked.connector](Result<JobAnswer> answer) {
         if (!*alive) return;

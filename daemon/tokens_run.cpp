@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/store_retry.h"
 #include "daemon/token_answer.h"
 #include "daemon/tokens.h"
 
@@ -43,7 +44,11 @@ void Tokens::before_run(RunId run, Callback<void(TokensReady)> done) {
         [run, now = parts_.clock.now()](Db& db) { return run_tokens(db, run, now); },
         [this, run, alive = alive_, done = std::move(done)](Result<RunTokens> tokens) mutable {
             if (!*alive) return;
-            if (!tokens) return done({End::ours, tokens.error().message, {}});
+            if (!tokens) {
+                // Nobody can say how long it has waited, and nothing could be put on record.
+                const End end = heals(tokens.error()) ? End::later : End::ours;
+                return done({end, tokens.error().message, parts_.clock.now() + kOursAgain});
+            }
             if (tokens->stale.empty()) return done({});
             const auto all = std::make_shared<Gathering>();
             all->missing = tokens->stale.size();

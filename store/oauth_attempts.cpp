@@ -10,6 +10,8 @@ namespace {
 constexpr std::int64_t kMostPerConnection = 20;
 constexpr std::string_view kColumns =
     "key_hash, connection_id, cookie_hash, verifier, version, return_to, actor, created, expires";
+constexpr std::string_view kOnTheWay =
+    "key_hash = $1 and cookie_hash = $2 and expires > $3 and exchanging = 0";
 
 OAuthAttempt read_attempt(const Row& row) {
     Columns c{row};
@@ -36,6 +38,14 @@ void insert(Db& db, const OAuthAttempt& attempt, bool exchanging) {
              attempt.return_to, attempt.actor, attempt.created, attempt.expires, exchanging});
 }
 
+Result<OAuthAttempt> attempt_of(const std::optional<Row>& row) {
+    if (row) return read_attempt(*row);
+    return fail(FailureKind::not_found,
+                "this way to connect was used already, has taken more than {} minutes, or was "
+                "begun in another browser; begin again",
+                kAttemptLife.count());
+}
+
 }  // namespace
 
 std::uint64_t reserve_version(Db& db, ConnectionId connection) {
@@ -55,19 +65,18 @@ Result<void> add_attempt(Db& db, const OAuthAttempt& attempt) {
     return {};
 }
 
+Result<OAuthAttempt> find_attempt(Db& db, std::string_view key_hash, std::string_view cookie_hash,
+                                  Time now) {
+    return attempt_of(
+        db.one(fmt::format("select {} from oauth_attempts where {}", kColumns, kOnTheWay),
+               {key_hash, cookie_hash, now}));
+}
+
 Result<OAuthAttempt> take_attempt(Db& db, std::string_view key_hash, std::string_view cookie_hash,
                                   Time now) {
-    const auto row =
-        db.one(fmt::format("delete from oauth_attempts where key_hash = $1 and cookie_hash = $2"
-                           " and expires > $3 and exchanging = 0 returning {}",
-                           kColumns),
-               {key_hash, cookie_hash, now});
-    if (!row)
-        return fail(FailureKind::not_found,
-                    "this way to connect was used already, has taken more than {} minutes, or was "
-                    "begun in another browser; begin again",
-                    kAttemptLife.count());
-    return read_attempt(*row);
+    return attempt_of(
+        db.one(fmt::format("delete from oauth_attempts where {} returning {}", kOnTheWay, kColumns),
+               {key_hash, cookie_hash, now}));
 }
 
 void begin_exchange(Db& db, const OAuthAttempt& attempt, std::uint64_t ticket) {

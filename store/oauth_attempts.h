@@ -34,6 +34,9 @@ std::uint64_t reserve_version(Db& db, ConnectionId connection);
 
 // Forgets those that are over. over_limit when too many are on their way.
 Result<void> add_attempt(Db& db, const OAuthAttempt& attempt);
+// What take_attempt() would take; uses nothing up.
+Result<OAuthAttempt> find_attempt(Db& db, std::string_view key_hash, std::string_view cookie_hash,
+                                  Time now);
 // Once: the second time it is not_found, as after its time and for a cookie of another
 // browser, which uses nothing up.
 Result<OAuthAttempt> take_attempt(Db& db, std::string_view key_hash, std::string_view cookie_hash,

@@ -77,6 +77,19 @@ Result<std::uint64_t> claim_token(Db& db, ConnectionId connection, Time now, Tim
     return ticket;
 }
 
+Result<void> renew_claim(Db& db, ConnectionId connection, std::uint64_t ticket, Time now,
+                         Time until) {
+    const auto renewed = db.exec(
+        "update oauth_tokens set asked = $3, busy_until = $4"
+        " where connection_id = $1 and ticket = $2 and ticket <> 0 and refused = 0",
+        {connection, ticket, now, until});
+    if (renewed == 0)
+        return fail(FailureKind::busy,
+                    "the token of connection '{}' is being renewed by somebody else by now",
+                    connection.value);
+    return {};
+}
+
 void release_token(Db& db, ConnectionId connection, std::uint64_t ticket) {
     db.exec(
         "update oauth_tokens set busy_until = null, ticket = 0"

@@ -35,6 +35,10 @@ std::vector<RunToken> tokens_of_run(Db& db, RunId run);
 // with this ticket counts. It is the version to seal its tokens under. conflict when somebody
 // is at it already.
 Result<std::uint64_t> claim_token(Db& db, ConnectionId connection, Time now, Time until);
+// It is asked only now: the claim is good until `until`, and a token's life begins no earlier.
+// busy when the claim has lapsed and somebody else holds one, or nothing is left to renew.
+Result<void> renew_claim(Db& db, ConnectionId connection, std::uint64_t ticket, Time now,
+                         Time until);
 // It came to nothing, and was not the provider's doing.
 void release_token(Db& db, ConnectionId connection, std::uint64_t ticket);
 

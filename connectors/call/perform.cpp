@@ -111,7 +111,7 @@ public:
         for (int redirects = 0;; ++redirects) {
             const auto target = parse_call_target(hop.url);
             if (!target) return fault(CallFault::refused, target.error().message);
-            if (auto may = may_reach(*target, request_.hosts, request_.plain_http); !may)
+            if (auto may = may_reach(*target, request_.hosts, request_.named); !may)
                 return fault(CallFault::refused, may.error().message);
             if (!reads_alike(hop.url, *target))
                 return fault(CallFault::refused, "its address can be read in two ways");

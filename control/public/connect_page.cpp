@@ -114,6 +114,17 @@ std::string plain_page_html(std::string_view title, std::string_view text) {
                  fmt::format("<h1>{}</h1>\n<p>{}</p>\n", html_escaped(title), html_escaped(text)));
 }
 
+std::string button_page_html(const ButtonPage& page) {
+    std::string body =
+        fmt::format("<h1>{}</h1>\n<p>{}</p>\n<form method=\"post\" action=\"{}\">\n",
+                    html_escaped(page.title), html_escaped(page.text), html_escaped(page.action));
+    for (const auto& [name, value] : page.hidden)
+        body += fmt::format("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n",
+                            html_escaped(name), html_escaped(value));
+    return frame(page.title, body + fmt::format("<button type=\"submit\">{}</button>\n</form>\n",
+                                                html_escaped(page.button)));
+}
+
 std::string content_security_policy() {
     static const std::string policy = fmt::format(
         "default-src 'none'; style-src 'sha256-{}'; form-action 'self' https:; base-uri 'none'; "

@@ -5,9 +5,9 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "control/public/client_address.h"
 #include "control/public/connect_page.h"
 #include "control/public/form.h"
+#include "control/public/pages.h"
 #include "control/public/rate_limit.h"
 #include "model/limits.h"
 
@@ -17,16 +17,6 @@ namespace {
 constexpr std::string_view kCookie = "berth_connect";
 constexpr std::string_view kMark = "_mark";
 
-// The value of our cookie; empty without one.
-std::string cookie_of(const Request& request) {
-    for (const std::string& pair : split(request.headers.find("cookie").value_or(""), ';')) {
-        const std::string_view text = trim(pair);
-        if (text.starts_with(kCookie) && text.substr(kCookie.size()).starts_with('='))
-            return std::string{text.substr(kCookie.size() + 1)};
-    }
-    return {};
-}
-
 class Pages {
 public:
     Pages(ConnectPageApi& api, const Clock& clock, bool tls)
@@ -34,7 +24,7 @@ public:
 
     void show(const Request& request, Reply reply) {
         if (!views_.take(request.param("token"), clock_.steady()))
-            return too_often(std::move(reply));
+            return refuse_too_often(std::move(reply));
         std::string notice;
         if (const auto done = request.query.find("connected")) notice = "That is connected now.";
         render(request, std::move(reply), 200,
@@ -49,19 +39,19 @@ public:
     void take(Request request, Reply reply) {
         const std::string token{request.param("token")};
         const std::string connector{request.param("connector_name")};
-        if (!forms_.take(token, clock_.steady())) return too_often(std::move(reply));
+        if (!forms_.take(token, clock_.steady())) return refuse_too_often(std::move(reply));
         auto form = parse_form(request.body);
         cleanse(request.body.data(), request.body.size());
         ConnectView view;
         view.token = token;
         view.failed = connector;
         view.notice_is_error = true;
-        const std::string cookie = cookie_of(request);
+        const std::string cookie = cookie_of(request, kCookie);
         const auto mark = form ? form->find(std::string{kMark}) : decltype(form->begin()){};
         const bool ours =
             form && mark != form->end() && !cookie.empty() &&
             equal_constant_time(mark->second.reveal(), api_.form_mark(token, cookie)) &&
-            same_site(request);
+            is_same_site(request);
         if (!ours) {
             view.notice = "The page was too old, or cookies are off. Please try again.";
             return render(request, std::move(reply), 403, std::move(view));
@@ -98,60 +88,33 @@ private:
                                           std::move(view));
                         }
                         if (!next->cookie.empty()) reply.header("set-cookie", next->cookie);
-                        usual_headers(reply);
-                        reply.header("location", next->address.empty()
-                                                     ? "/connect/" + view.token + "?connected=1"
-                                                     : next->address);
-                        reply.empty(303);
+                        send_on(std::move(reply), next->address.empty()
+                                                      ? "/connect/" + view.token + "?connected=1"
+                                                      : next->address);
                     });
     }
 
-    // Browsers say where a form comes from; what says nothing has the cookie and the mark.
-    static bool same_site(const Request& request) {
-        const auto from = request.headers.find("sec-fetch-site");
-        return !from || *from == "same-origin";
-    }
-
     void render(const Request& request, Reply reply, int status, ConnectView view) {
-        std::string cookie = cookie_of(request);
-        const bool fresh = cookie.size() != 32;
-        if (fresh) cookie = random_id();
-        view.mark = api_.form_mark(view.token, cookie);
+        PageCookie cookie = page_cookie(request, kCookie);
+        view.mark = api_.form_mark(view.token, cookie.value);
         const std::string token = view.token;
-        api_.open(token, [this, status, fresh, cookie, view = std::move(view),
+        api_.open(token, [this, status, cookie, view = std::move(view),
                           reply = std::move(reply)](Result<ConnectPage> page) mutable {
             if (!page) return nothing_there(std::move(reply));
-            usual_headers(reply);
-            if (fresh)
+            if (cookie.is_fresh)
                 reply.header("set-cookie",
                              fmt::format("{}={}; Path=/connect; HttpOnly; SameSite=Strict{}",
-                                         kCookie, cookie, tls_ ? "; Secure" : ""));
-            reply.text(status, connect_page_html(*page, view), "text/html; charset=utf-8");
+                                         kCookie, cookie.value, tls_ ? "; Secure" : ""));
+            send_page(std::move(reply), status, connect_page_html(*page, view));
         });
-    }
-
-    static void usual_headers(Reply& reply) {
-        reply.header("content-security-policy", content_security_policy());
-        reply.header("referrer-policy", "no-referrer");
-        reply.header("x-content-type-options", "nosniff");
-        reply.header("cache-control", "no-store");
     }
 
     // Revoked, never given out, not even a token: all the same.
     static void nothing_there(Reply reply) {
-        usual_headers(reply);
-        reply.text(404,
-                   plain_page_html("This link does not work",
-                                   "It may have been replaced. Please ask whoever gave it to you "
-                                   "for a new one."),
-                   "text/html; charset=utf-8");
-    }
-
-    static void too_often(Reply reply) {
-        usual_headers(reply);
-        reply.header("retry-after", "60");
-        reply.text(429, plain_page_html("Too many requests", "Please wait a minute."),
-                   "text/html; charset=utf-8");
+        send_page(std::move(reply), 404,
+                  plain_page_html("This link does not work",
+                                  "It may have been replaced. Please ask whoever gave it to you "
+                                  "for a new one."));
     }
 
     ConnectPageApi& api_;

@@ -29,19 +29,24 @@ void add_hook_routes(Router& router, HookReceiver& receiver, std::size_t body_by
     const auto handler = [&receiver](Request request, Reply reply) {
         receive(receiver, std::move(request), std::move(reply));
     };
-    router.add({{.method = Method::post,
-                 .pattern = "/hooks/{token}",
-                 .role = Role::none,
-                 .summary = "take a provider's delivery",
-                 .handler = handler,
-                 .body_limit = body_bytes,
-                 .content_type = {}},
-                {.method = Method::get,
-                 .pattern = "/hooks/{token}",
-                 .role = Role::none,
-                 .summary = "answer a provider that asks whether we are there",
-                 .handler = handler,
-                 .content_type = {}}});
+    router.add(
+        {{.method = Method::post,
+          .pattern = "/hooks/{token}",
+          .role = Role::none,
+          .summary = "take a provider's delivery",
+          .handler = handler,
+          .body_limit = body_bytes,
+          .content_type = {},
+          .gate =
+              [&receiver](const NamedValues& params, Callback<void(Result<std::string>)> done) {
+                  receiver.admit(std::string{params.find("token").value_or("")}, std::move(done));
+              }},
+         {.method = Method::get,
+          .pattern = "/hooks/{token}",
+          .role = Role::none,
+          .summary = "answer a provider that asks whether we are there",
+          .handler = handler,
+          .content_type = {}}});
 }
 
 }  // namespace berth

@@ -35,6 +35,9 @@ struct HookReply {
 class HookReceiver {
 public:
     virtual ~HookReceiver() = default;
+    // Whose address it is, as a name, before any of a delivery's body is held; not_found when it
+    // is nobody's: so that only who knows an address costs memory, and no more than his share.
+    virtual void admit(std::string token, Callback<void(Result<std::string>)> done) = 0;
     // Answers exactly once, on the loop. A status of 2xx says that the delivery is on disk.
     virtual void receive(HookCall call, Callback<void(HookReply)> done) = 0;
 };

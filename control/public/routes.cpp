@@ -6,6 +6,7 @@ HttpLimits public_limits() {
     HttpLimits limits;
     limits.connections = limits::kPublicConnections;
     limits.bodies_bytes = limits::kPublicBodiesBytes;
+    limits.bodies_bytes_of_one = limits::kPublicBodiesBytes / 4;  // of one webhook address's owner
     limits.body_bytes_per_second = limits::kPublicBodyBytesPerSecond;
     limits.head_time = limits::kPublicHeadTime;
     limits.body_window = limits::kPublicBodyWindow;

@@ -8,6 +8,7 @@ import threading
 import urllib.parse
 
 MIB = 1024 * 1024
+released = threading.Event()
 
 
 class Partner(http.server.BaseHTTPRequestHandler):
@@ -46,8 +47,10 @@ class Partner(http.server.BaseHTTPRequestHandler):
                     self.wfile.write(b"x" * MIB)
             except OSError:
                 return
-        if url.path == "/hang":
-            threading.Event().wait()
+        if url.path == "/hang":  # until somebody asks for /release
+            released.wait()
+        if url.path == "/release":
+            released.set()
         if url.path == "/xml":
             return self.reply(200, b"<got>" + body.encode() + b"</got>", "text/xml; charset=utf-8")
         if url.path == "/status":

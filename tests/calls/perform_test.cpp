@@ -95,7 +95,7 @@ TEST_CASE("without TLS only what the administrator named is spoken to", "[calls]
     const auto refused = call(wanted, bearer());
     CHECK(refused.fault == CallFault::refused);
     CHECK_THAT(refused.reason, Catch::Contains("by https only"));
-    wanted.plain_http = {"localhost:" + std::to_string(partner.port())};
+    wanted.named = {"localhost:" + std::to_string(partner.port())};
     CHECK(echo(call(wanted, bearer()))["headers"]["authorization"] == "Bearer t0ken");
 }
 
@@ -143,6 +143,21 @@ TEST_CASE("a redirect to plain HTTP is not followed", "[calls]") {
         call(request(here.at() + "/go?status=307&to=" + plain.at() + "/landed"), bearer());
     CHECK(answer.fault == CallFault::refused);
     CHECK_THAT(answer.reason, Catch::Contains("by https only"));
+}
+
+TEST_CASE("a redirect to another port of what the administrator named is not followed", "[calls]") {
+    const Partner here{certificates()};
+    const Partner there{certificates()};
+    const auto name = [](const Partner& one) { return "localhost:" + std::to_string(one.port()); };
+    auto wanted = request(here.at() + "/go?status=302&to=" + there.at() + "/landed");
+    wanted.hosts.clear();
+    wanted.named = {name(here)};
+    const auto answer = call(wanted, bearer());
+    CHECK(answer.fault == CallFault::refused);
+    CHECK(answer.reason ==
+          "the partner redirects elsewhere: 'localhost' is not one of the connector's hosts");
+    wanted.named.push_back(name(there));  // the control
+    CHECK(echo(call(wanted, bearer()))["path"] == "/landed");
 }
 
 TEST_CASE("a partner that redirects for ever is given up", "[calls]") {

@@ -16,7 +16,7 @@ TEST_CASE("a request for berth-call is read as it was written", "[calls]") {
     request.fields = {{"shop", "acme"}};
     request.secrets = {"password"};
     request.hosts = {"api.example.com"};
-    request.plain_http = {"localhost:80"};
+    request.named = {"localhost:80"};
     request.time = std::chrono::milliseconds{1234};
     const auto read = parse_call_request(to_text(request));
     REQUIRE(read);

@@ -85,7 +85,12 @@ TEST_CASE("a call reaches its connector's hosts only, and by https", "[calls]") 
           "'api.example.com:80' in 'egress_allow'");
     CHECK(reach("http://api.example.com/", {"api.example.com:80"}).empty());
     CHECK_FALSE(reach("http://api.example.com:81/", {"api.example.com:80"}).empty());
-    CHECK_FALSE(reach("http://evil.net/", {"evil.net:80"}).empty());
+    // What the administrator names is one more, at that port only.
+    CHECK(reach("http://erp.internal/", {"erp.internal:80"}).empty());
+    CHECK(reach("https://erp.internal:8443/", {"erp.internal:8443"}).empty());
+    for (const char* other : {"https://erp.internal/", "https://erp.internal:8080/"})
+        CHECK(reach(other, {"erp.internal:80"}) ==
+              "'erp.internal' is not one of the connector's hosts");
 }
 
 TEST_CASE("headers that would break or double a request are refused", "[calls]") {
@@ -167,6 +172,24 @@ TEST_CASE("a redirect is followed to the connector's hosts, without credentials 
           "the partner redirects elsewhere: 'evil.net' is not one of the connector's hosts");
     CHECK(refused(from, 302, "file:///etc/passwd") ==
           "the partner redirects to what is no address of a host");
+
+    // Another port of a host that the administrator named is none that he opened.
+    CallRequest named = example();
+    named.named = {"erp.internal:8443"};
+    const Hop at_erp{"GET", "https://erp.internal:8443/a", false, true};
+    CHECK(follow(named, at_erp, 302, "/b"));
+    CHECK(follow(named, from, 302, "https://erp.internal:8443/b"));
+    for (const char* where :
+         {"https://erp.internal/", "https://erp.internal:9200/", "http://erp.internal:8080/"}) {
+        INFO(where);
+        for (const Hop& start : {from, at_erp}) {
+            const auto hop = follow(named, start, 302, where);
+            REQUIRE_FALSE(hop);
+            CHECK(hop.error().message ==
+                  "the partner redirects elsewhere: 'erp.internal' is not one of the connector's "
+                  "hosts");
+        }
+    }
 
     const Hop post{"POST", "https://api.example.com/a", true, true};
     CHECK(to(post, 302, "/x").method == "GET");

@@ -1,6 +1,7 @@
 // Connector calls before a secret is opened: where they may go, what they carry, how often.
 #include "daemon/calls.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "daemon/call_order.h"
@@ -139,7 +140,12 @@ TEST_CASE("what the administrator names is called too, on that port only, also w
                                          "*.internal:80",  "printer.internal", "[::1]:80"};
     const auto named = named_hosts(allow);
     CHECK(named == std::vector<std::string>{"127.0.0.1:8080", "erp.internal:443"});
-    CHECK(made(get("http://127.0.0.1:8080/x"), named));
+    const auto request = must(made(get("http://127.0.0.1:8080/x"), named));
+    CHECK(request.hosts == must(made(get("/x"))).hosts);  // not all ports of it
+    CHECK(request.named == named);
+    auto names = request.hosts;
+    names.insert(names.end(), {"127.0.0.1", "erp.internal"});
+    CHECK(make_call_job(shop_material(), request, "uid 0").egress_names == names);
     CHECK(made(get("https://erp.internal/x"), named));
     CHECK_FAILS(made(get("http://127.0.0.1:8081/x"), named), FailureKind::denied, "is not one of");
     CHECK_FAILS(made(get("http://acme.example.com/x"), named), FailureKind::denied, "https only");
@@ -172,30 +178,86 @@ TEST_CASE("a call's job has the secrets that it needs, and nothing secret beside
     CHECK(must(made(input)).headers.size() == 1);
 }
 
+TEST_CASE("headers that the kind wants are in each call, unless the caller gives them",
+          "[connector_calls]") {
+    auto kind = shop_kind();
+    kind.headers = {{"Shop-Version", "2022-06-28"}, {"Content-Type", "application/vnd.api+json"}};
+    auto input = get("/x");
+    input.method = "POST";
+    input.body = "{}";
+    input.type = "application/json";
+    input.headers = {{"shop-version", "2025-01-01"}};
+    const auto of = [&] { return must(make_call(kind, shop_material(), input, {})).headers; };
+    CHECK(of() == CallHeaders{{"shop-version", "2025-01-01"},
+                              {"Content-Type", "application/vnd.api+json"}});
+    input.headers.clear();
+    CHECK(of() == CallHeaders{{"Content-Type", "application/vnd.api+json"},
+                              {"Shop-Version", "2022-06-28"}});
+}
+
 TEST_CASE("a tenant has so many calls at once and in a minute, and others have theirs",
           "[connector_calls]") {
     SetClock clock;
     CallBudget budget{clock};
     const TenantId acme{1}, zeta{2};
     for (int i = 0; i < CallBudget::kAtOnce; ++i)
-        CHECK(budget.begin(acme));
-    CHECK_FAILS(budget.begin(acme), FailureKind::over_limit, "tenant '1' has 4 calls going on");
-    CHECK(budget.begin(zeta));
-    budget.end(acme);
-    CHECK(budget.begin(acme));
-    budget.end(acme);
+        CHECK(budget.begin(acme, "shop"));
+    CHECK_FAILS(budget.begin(acme, "shop"), FailureKind::over_limit,
+                "tenant '1' has 4 calls going on");
+    CHECK(budget.begin(zeta, "shop"));
+    budget.end(acme, "shop");
+    CHECK(budget.begin(acme, "shop"));
+    budget.end(acme, "shop");
     for (int i = CallBudget::kAtOnce + 1; i < limits::kCallsPerMinute; ++i) {
-        REQUIRE(budget.begin(acme));
-        budget.end(acme);
+        REQUIRE(budget.begin(acme, "shop"));
+        budget.end(acme, "shop");
     }
-    CHECK_FAILS(budget.begin(acme), FailureKind::over_limit, "has made 600 calls in a minute");
+    CHECK_FAILS(budget.begin(acme, "shop"), FailureKind::over_limit,
+                "has made 600 calls in a minute");
     clock.steady_ += 1s;
     for (int i = 0; i < limits::kCallsPerMinute / 60; ++i) {
-        REQUIRE(budget.begin(acme));
-        budget.end(acme);
+        REQUIRE(budget.begin(acme, "shop"));
+        budget.end(acme, "shop");
     }
-    CHECK_FALSE(budget.begin(acme));
-    CHECK(budget.begin(zeta));
+    CHECK_FALSE(budget.begin(acme, "shop"));
+    CHECK(budget.begin(zeta, "shop"));
+}
+
+TEST_CASE("a partner who hangs has so many calls of all tenants, and other partners have theirs",
+          "[connector_calls]") {
+    SetClock clock;
+    CallBudget budget{clock};
+    const auto tenant = [](int number) { return TenantId{number + 1}; };
+    int calls = 0;
+    const auto all_of = [&](const std::string& connector) {
+        for (int i = 0; i < CallBudget::kOfConnector; ++i)
+            REQUIRE(budget.begin(tenant(calls++), connector));
+    };
+    all_of("slow");
+    const auto refused = budget.begin(tenant(calls), "slow");
+    CHECK_FAILS(refused, FailureKind::busy, "12 calls of connector 'slow' are going on");
+    // It has cost nothing: the same tenant calls others.
+    for (int i = 0; i < CallBudget::kAtOnce; ++i)
+        CHECK(budget.begin(tenant(calls), "shop"));
+    for (int i = 0; i < CallBudget::kAtOnce; ++i)
+        budget.end(tenant(calls), "shop");
+    budget.end(tenant(0), "slow");
+    CHECK(budget.begin(tenant(calls), "slow"));
+    budget.end(tenant(calls), "slow");
+    REQUIRE(budget.begin(tenant(0), "slow"));
+
+    // All together have no more than leaves room for renewals.
+    for (const char* connector : {"b", "c", "d"})
+        all_of(connector);
+    REQUIRE(calls == CallBudget::kInAll);
+    static_assert(std::size_t{CallBudget::kInAll} * 2 < limits::kWaitingJobs);
+    CHECK_FAILS(budget.begin(tenant(calls), "e"), FailureKind::busy, "48 calls are going on");
+    const std::array connectors{"slow", "b", "c", "d"};
+    for (int i = 0; i < calls; ++i)
+        budget.end(tenant(i),
+                   connectors.at(static_cast<std::size_t>(i / CallBudget::kOfConnector)));
+    CHECK(budget.connectors() == 0);
+    CHECK(budget.begin(tenant(calls), "e"));
 }
 
 TEST_CASE("a partner that says nothing is a fault of its own", "[connector_calls]") {

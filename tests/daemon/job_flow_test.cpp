@@ -92,6 +92,14 @@ struct House {
     void ready() {
         run_until(loop, [this] { return runner.ready(); });
     }
+    // Another partner of the same tenant.
+    Connection connect(const std::string& name) {
+        return must(write_now(*store, loop, [&](Db& db) -> Result<Connection> {
+            must(create_connector(db, kBy, name, "custom"));
+            must(attach_connector(db, kBy, IntegrationId{1}, {name, false}));
+            return open_connection(db, kBy, {IntegrationId{1}, TenantId{1}}, name);
+        }));
+    }
     // The runner is another one, which has these jobs.
     void runner_comes_back(std::vector<std::uint64_t> with) {
         played.leave();
@@ -245,6 +253,62 @@ TEST_CASE("so many jobs run at once, of a connection and of the host; the others
         CHECK(house.record(house.played.started.back().job).purpose ==
               "number " + std::to_string(limits::kJobsOfConnection + static_cast<std::size_t>(i)));
     }
+    CHECK(house.jobs.waiting() == 0);
+}
+
+TEST_CASE("calls to partners who hang leave room for renewals, and these go first", "[job_flow]") {
+    House house;
+    const auto call_all = [&](const Connection& connection) {
+        Job call = house.job("call");
+        call.program = JobProgram::call;
+        call.connection = connection.id;
+        call.connector = connection.connector_id;
+        for (std::size_t i = 0; i < limits::kJobsOfConnection + 2; ++i)
+            house.run(call);
+    };
+    for (int i = 0; i < 5; ++i)
+        call_all(house.connect("hangs-" + std::to_string(i)));
+    house.wait_started(JobSlots::kCalls);
+    CHECK(house.jobs.in_flight() == JobSlots::kCalls);
+    const auto waiting = house.jobs.waiting();
+    house.run(house.job());
+    house.wait_started(JobSlots::kCalls + 1);
+    CHECK(house.played.started.back().program == std::string{"berth-oauth"});
+    CHECK(house.jobs.waiting() == waiting);
+    // Nor do the calls that wait for a place get the next one before another renewal.
+    for (std::size_t i = 0; i < limits::kJobsOfConnection; ++i)
+        house.run(house.job("number " + std::to_string(i)));
+    house.wait_started(JobSlots::kCalls + limits::kJobsOfConnection);
+    CHECK(house.jobs.waiting() == waiting + 1);
+    house.played.say(house.end_of(house.played.started[JobSlots::kCalls].job));
+    house.wait_started(JobSlots::kCalls + limits::kJobsOfConnection + 1);
+    CHECK(house.record(house.played.started.back().job).purpose == "number 3");
+}
+
+TEST_CASE("what begins with a job is done when its turn has come, and may refuse it",
+          "[job_flow]") {
+    House house;
+    int begun = 0;
+    auto last = house.job("last");
+    last.begins = [&](Db&, Time now) -> Result<void> {
+        CHECK(now == kNow);
+        if (++begun == 1) return {};
+        return fail(FailureKind::busy, "somebody else is at it");
+    };
+    for (std::size_t i = 0; i < limits::kJobsOfConnection; ++i)
+        house.run(house.job());
+    house.run(last);
+    house.run(last);
+    house.wait_started(limits::kJobsOfConnection);
+    CHECK(begun == 0);
+    house.played.say(house.end_of(house.played.started[0].job));
+    house.wait_started(limits::kJobsOfConnection + 1);
+    CHECK(begun == 1);
+    house.played.say(house.end_of(house.played.started[1].job));
+    house.wait_answers(3);
+    CHECK_FAILS(house.answers.back(), FailureKind::busy, "somebody else is at it");
+    CHECK(begun == 2);
+    CHECK(house.played.started.size() == limits::kJobsOfConnection + 1);
     CHECK(house.jobs.waiting() == 0);
 }
 

@@ -1,6 +1,8 @@
 // Connector calls through the real daemons: the credentials reach the partner and nobody
 // else, and what happened is on record.
+#include <array>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "base/text.h"
 #include "tests/calls/partner.h"
@@ -153,6 +155,50 @@ TEST_CASE("a partner that is not there is a fault of its own, with a reason", "[
     const auto large = shop.call({{"target_url", shop.at + "/large?bytes=6000000"}});
     CHECK(large.status == 502);
     CHECK(detail_of(large) == "its answer has more than 5 MiB");
+}
+
+TEST_CASE("a partner that hangs is not asked more and more, and who comes next is told at once",
+          "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Shop shop;
+    shop.connect();
+    const std::string hang = json{{"target_url", shop.at + "/hang"}}.dump();
+    std::array<int, 4> statuses{};  // all that a tenant may have at once
+    {
+        std::vector<std::jthread> callers;
+        for (int& status : statuses)
+            callers.emplace_back([&shop, &hang, &status] {
+                const auto answer =
+                    Client{shop.daemon.socket()}.request("POST", shop.path() + "call", hang);
+                if (answer) status = answer->status;
+            });
+        REQUIRE(eventually([&] {
+            return shop.daemon.must("GET", "/v2/jobs?state=running").size() == statuses.size();
+        }));
+        const auto next = shop.call({{"target_url", shop.at + "/"}});
+        CHECK(next.status == 429);
+        CHECK(detail_of(next) ==
+              fmt::format("tenant '{}' has 4 calls going on, which is all it may; wait for one to "
+                          "end",
+                          shop.made.tenant));
+        CHECK_FALSE(next.header("retry-after").empty());
+        // Another tenant's partner is asked all the while: it is what lets the others go.
+        shop.daemon.must("POST", "/v2/connectors", {{"name", "quick"}, {"kind", "api-key"}});
+        shop.daemon.must("PUT",
+                         fmt::format("/v2/integrations/{}/connectors/quick", shop.made.integration),
+                         json::object());
+        const json other = shop.daemon.must(
+            "POST", "/v2/tenants", {{"name", "other"}, {"integration_id", shop.made.integration}});
+        const auto of_other =
+            fmt::format("/v2/tenants/{}/connectors/quick/", other["id"].get<std::int64_t>());
+        shop.daemon.must("PUT", of_other + "connection", {{"secrets", {{"api_key", kKey}}}});
+        const auto release =
+            shop.daemon.request("POST", of_other + "call", {{"target_url", shop.at + "/release"}});
+        INFO(release.body);
+        CHECK(release.status == 200);
+    }
+    for (const int status : statuses)
+        CHECK(status == 200);
 }
 
 TEST_CASE("a client that its provider refuses is told why, and keeps what was typed in", "[e2e]") {

@@ -1,11 +1,14 @@
 // Deliveries of providers, from the public socket to a run: what is taken, what is not, and
 // that nothing else is reached there.
 #include <signal.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <set>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/loop/stream.h"
 #include "tests/e2e/hooked.h"
 #include "tests/support/needs_sandbox.h"
 
@@ -129,6 +132,35 @@ TEST_CASE("a path that is unknown, revoked or archived is the same nothing", "[e
     hooked.daemon.must("DELETE", hooked.of_tenant("webhook"));
     CHECK(answer_at(hooked.path) == unknown);
     CHECK(hooked.daemon.request("GET", hooked.of_tenant("webhook")).status == 404);
+}
+
+// Thirteen of five MiB would be all the memory that there is for bodies.
+TEST_CASE("slow uploads to nobody's address hold up no delivery", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Hooked hooked{kQuiet};
+    constexpr std::size_t kWhole = std::size_t{5} << 20;
+    const std::string head =
+        fmt::format("POST /hooks/{} HTTP/1.1\r\nHost: b\r\nContent-Length: {}\r\n\r\n",
+                    std::string(48, '0'), kWhole);
+    const std::string most(kWhole - 4096, 'x');
+    std::vector<Fd> uploads;
+    for (int i = 0; i < 16; ++i) {
+        uploads.push_back(connect_unix(hooked.public_socket()));
+        for (std::string_view left : {std::string_view{head}, std::string_view{most}})
+            while (!left.empty()) {
+                const auto sent =
+                    ::send(uploads.back().get(), left.data(), left.size(), MSG_NOSIGNAL);
+                if (sent <= 0) break;  // it was told already
+                left.remove_prefix(static_cast<std::size_t>(sent));
+            }
+    }
+    const std::string body = "{\"a\":\"" + std::string(std::size_t{1} << 20, 'y') + "\"}";
+    CHECK(hooked.deliver(body, "1").status == 200);
+    for (const Fd& upload : uploads) {
+        std::array<char, 64> told{};
+        CHECK(::recv(upload.get(), told.data(), told.size(), 0) > 0);
+        CHECK_THAT(std::string{told.data()}, Contains("HTTP/1.1 404"));
+    }
 }
 
 TEST_CASE("nothing of the API is reached through the public socket", "[e2e]") {

@@ -137,6 +137,12 @@ std::vector<Operation> oauth_operations() {
              if (!connection) return pass_on(connection);
              return answer(claim_token(db, *connection, dice.now, dice.now + 30s));
          }},
+        {"renew_claim", writes, 1,
+         [](Db& db, Dice& dice) {
+             return with_claim(db, dice, [&](const Claim& claim) {
+                 return renew_claim(db, claim.connection, claim.ticket, dice.now, dice.now + 30s);
+             });
+         }},
         {"release_token", writes, 1,
          [](Db& db, Dice& dice) {
              return with_claim(db, dice, [&](const Claim& claim) {
@@ -179,6 +185,14 @@ std::vector<Operation> oauth_operations() {
              auto attempt = make_attempt(db, dice);
              if (!attempt) return pass_on(attempt);
              return answer(add_attempt(db, *attempt));
+         }},
+        {"find_attempt", reads, 1,
+         [](Db& db, Dice& dice) -> Result<std::string> {
+             const auto row = db.one("select key_hash, cookie_hash from oauth_attempts limit 1");
+             const std::string key = row ? row->text(0) : "", cookie = row ? row->text(1) : "";
+             auto found = find_attempt(db, key, cookie, dice.now);
+             if (!found) return pass_on(found);
+             return say(found->version);
          }},
         {"take_attempt", writes, 1, take_one},
         {"begin_exchange", writes, 2,

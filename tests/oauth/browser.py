@@ -1,11 +1,13 @@
 """A customer's browser, as far as OAuth2 needs one: follows redirects, keeps cookies per site,
 logs in and consents on oidc-provider's own pages. Ours it reaches through the public socket.
 
-browser.py PUBLIC_URL PUBLIC_SOCKET [--no-cookies] [--stop] [--deny] [--put=NAME=VALUE] START...
+browser.py PUBLIC_URL PUBLIC_SOCKET [--look] [--no-cookies] [--stop] [--deny] [--put=NAME=VALUE]
+START...
 For each START one line of JSON: {"status": ..., "body": ..., "url": ..., "headers": ...} of the
-last page. With --no-cookies it forgets what our pages set; with --stop it does not come back to
-us, and gives the address that it was sent to; with --deny it does not consent; --put comes back
-with another value of a parameter, or without it when VALUE is empty.
+last page. With --look it does not press the button of our page, as a program that previews a
+link; with --no-cookies it forgets what our pages set for the way back; with --stop it does not
+come back to us, and gives the address that it was sent to; with --deny it does not consent;
+--put comes back with another value of a parameter, or without it when VALUE is empty.
 """
 import http.client
 import json
@@ -14,6 +16,7 @@ import socket
 import sys
 import urllib.parse
 
+look = "--look" in sys.argv
 forget = "--no-cookies" in sys.argv
 stop = "--stop" in sys.argv
 deny = "--deny" in sys.argv
@@ -56,7 +59,7 @@ class Browser:
         text = answer.read().decode()
         for cookie in answer.headers.get_all("set-cookie") or []:
             name, value = cookie.split(";")[0].split("=", 1)
-            if not (forget and url.startswith(public_url)):
+            if not (forget and "berth-oauth-" in name):
                 self.cookies.setdefault(site, {})[name] = value
         connection.close()
         return answer, text
@@ -75,6 +78,11 @@ class Browser:
                 url = urllib.parse.urljoin(url, location)
                 continue
             action = re.search(r'action="([^"]+)"', text)
+            hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]+)"', text))
+            if answer.status == 200 and action and "ticket" in hidden and not look:
+                url = urllib.parse.urljoin(url, action.group(1))
+                form = hidden
+                continue
             prompt = re.search(r'name="prompt" value="(\w+)"', text)
             if answer.status != 200 or not action or not prompt:
                 return {"status": answer.status, "body": text, "url": url,

@@ -47,8 +47,16 @@ TEST_CASE("only the browser that began it, once, in time, gets a connection", "[
     const json other = browse(socket, {"--no-cookies", invitation})[0];
     CHECK(other["status"] == 400);
     CHECK_THAT(other["body"].get<std::string>(), Contains("begun in another browser"));
-    // The invitation was used by that.
+    // The invitation was used by that; by a look, such as a chat program's, it is not.
     CHECK(browse(socket, {invitation})[0]["status"] == 404);
+    const std::string fresh = world.invite(world.tenants[0]);
+    for (int i = 0; i < 3; ++i) {
+        const json seen = browse(socket, {"--look", fresh})[0];
+        CHECK(seen["status"] == 200);
+        CHECK_THAT(seen["body"].get<std::string>(), Contains("Connect Test"));
+    }
+    CHECK(browse(socket, {"--stop", fresh})[0]["status"] == 0);  // it leads to the provider
+    CHECK(browse(socket, {"--look", fresh})[0]["status"] == 404);
     // A code that somebody else obtained, under a state that we never gave out.
     const json stopped = browse(socket, {"--stop", world.invite(world.tenants[0])})[0];
     const std::string url = stopped["url"];

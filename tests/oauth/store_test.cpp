@@ -163,6 +163,26 @@ TEST_CASE("without a new refresh token the old one stays good", "[oauth]") {
     CHECK(must(get_connection(w.db, id)).fields == std::vector<std::string>{"access_token"});
 }
 
+TEST_CASE("a claim is renewed by who holds it, and by nobody else", "[oauth]") {
+    World w;
+    w.consent();
+    const auto id = w.connection.id;
+    const auto first = must(claim_token(w.db, id, kNow, kNow + 60s));
+    must(renew_claim(w.db, id, first, kNow + 59s, kNow + 119s));
+    CHECK(token_of(w.db, id)->busy_until == kNow + 119s);
+    const auto second = must(claim_token(w.db, id, kNow + 119s, kNow + 179s));
+    const char* refusal = "is being renewed by somebody else by now";
+    CHECK_FAILS(renew_claim(w.db, id, first, kNow + 120s, kNow + 180s), FailureKind::busy, refusal);
+    CHECK(token_of(w.db, id)->busy_until == kNow + 179s);
+    release_token(w.db, id, second);
+    for (const std::uint64_t ticket : {second, std::uint64_t{0}})
+        CHECK_FAILS(renew_claim(w.db, id, ticket, kNow, kNow + 60s), FailureKind::busy, refusal);
+    CHECK_FALSE(token_of(w.db, id)->busy_until);
+    const auto third = must(claim_token(w.db, id, kNow, kNow + 60s));
+    must(store_refusal(w.db, kBy, id, third, "gone"));
+    CHECK_FAILS(renew_claim(w.db, id, third, kNow, kNow + 60s), FailureKind::busy, refusal);
+}
+
 TEST_CASE("a run's tokens are its tenant's, those that are refused too", "[oauth]") {
     World w;
     w.consent();
@@ -197,6 +217,11 @@ TEST_CASE("an attempt is taken once, by its browser, in time", "[oauth]") {
     World w;
     must(add_attempt(w.db, w.attempt("a")));
     const std::string refusal = "begun in another browser; begin again";
+    CHECK_FAILS(find_attempt(w.db, "a", "other", kNow), FailureKind::not_found, refusal);
+    CHECK_FAILS(find_attempt(w.db, "a", "cookie", kNow + kAttemptLife), FailureKind::not_found,
+                refusal);
+    for (int i = 0; i < 2; ++i)  // looking uses nothing up
+        CHECK(must(find_attempt(w.db, "a", "cookie", kNow)).verifier == "sealed");
     CHECK_FAILS(take_attempt(w.db, "a", "other", kNow), FailureKind::not_found, refusal);
     CHECK_FAILS(take_attempt(w.db, "a", "", kNow), FailureKind::not_found, refusal);
     CHECK_FAILS(take_attempt(w.db, "b", "cookie", kNow), FailureKind::not_found, refusal);
@@ -205,6 +230,7 @@ TEST_CASE("an attempt is taken once, by its browser, in time", "[oauth]") {
     const auto taken = must(take_attempt(w.db, "a", "cookie", kNow + 9min));
     CHECK(taken.verifier == "sealed");
     CHECK_FAILS(take_attempt(w.db, "a", "cookie", kNow), FailureKind::not_found, refusal);
+    CHECK_FAILS(find_attempt(w.db, "a", "cookie", kNow), FailureKind::not_found, refusal);
 }
 
 TEST_CASE("an exchange is kept for who comes after us, without its verifier", "[oauth]") {

@@ -2,41 +2,17 @@
 // programs in the test's hand: one asks for all, its answer is fenced, and no clock is trusted.
 #include "daemon/tokens.h"
 
-#include <deque>
-
-#include "connectors/oauth_request.h"
 #include "store/connections.h"
 #include "store/oauth_tokens.h"
-#include "tests/daemon/key_house.h"
+#include "store/releases.h"
+#include "store/runs.h"
+#include "tests/oauth/played.h"
 
 using namespace berth;
 using namespace berth::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-class SetClock final : public Clock {
-public:
-    Time now() const override { return time; }
-    SteadyTime steady() const override { return SteadyTime{kNow.time_since_epoch()}; }
-    Time time = kNow;
-};
-
-struct PlayedJobs final : Jobs {
-    struct Asked {
-        Job job;
-        Done<JobAnswer> done;
-    };
-    void run(Job job, Done<JobAnswer> done) override {
-        asked.push_back({std::move(job), std::move(done)});
-    }
-    void settled(std::uint64_t job) override { settled_jobs.push_back(job); }
-    void on_left(std::string purpose, Take take) override { takes[purpose] = std::move(take); }
-
-    std::deque<Asked> asked;
-    std::vector<std::uint64_t> settled_jobs;
-    std::map<std::string, Take> takes;
-};
 
 ConnectorKind kind_of_test() {
     ConnectorKind kind;
@@ -50,15 +26,17 @@ ConnectorKind kind_of_test() {
 // One berthd, as far as it asks for tokens.
 struct Asker {
     Asker(KeyHouse& house, const Clock& clock)
-        : tokens{{house.loop,
+        : store{*house.daemon->store, house.loop},
+          tokens{{house.loop,
                   clock,
-                  *house.daemon->store,
+                  store,
                   house.daemon->keys,
                   jobs,
                   [this](std::string_view) { return &kind; },
                   {}}} {}
     ConnectorKind kind = kind_of_test();
     PlayedJobs jobs;
+    ShakyStore store;
     Tokens tokens;
 };
 
@@ -120,39 +98,11 @@ struct House {
     void wait_asked(Asker& asker, std::size_t count = 1) {
         wait([&] { return asker.jobs.asked.size() >= count; });
     }
-    static std::uint64_t ticket_of(const Job& job) {
-        const std::string prefix = std::string{oauth_env::kRequest} + "=";
-        for (const std::string& entry : job.env)
-            if (entry.starts_with(prefix))
-                return *to_number<std::uint64_t>(
-                    must(parse_oauth_request(entry.substr(prefix.size()))).ticket);
-        FAIL("a job without its request");
-        return 0;
-    }
     JobAnswer answer(const Job& job, OAuthVerdict verdict, std::string reason = "") {
-        OAuthOutcome outcome;
-        outcome.verdict = verdict;
-        outcome.reason = std::move(reason);
-        outcome.ticket = std::to_string(ticket_of(job));
-        JobAnswer made;
-        made.job = ++jobs_answered;
-        if (verdict == OAuthVerdict::granted) {
-            outcome.renewable = true;
-            outcome.expires_in = 1h;
-            for (const ipc::JobSeal& seal : job.seal) {  // as the runner does
-                Wait<std::string> sealed{keys.loop};
-                keys.daemon->link.seal(seal.data_key, seal.where, Secret{"a-new-" + seal.name},
-                                       sealed.callback());
-                made.sealed[seal.name] = must(sealed.get());
-            }
-        }
-        for (const auto& [name, value] : to_records(outcome))
-            made.plain[name] = value;
-        return made;
+        return answer_to(keys, job, ++jobs_answered, verdict, std::move(reason));
     }
     void reply(Asker& asker, OAuthVerdict verdict, std::string reason = "") {
-        auto asked = std::move(asker.jobs.asked.front());
-        asker.jobs.asked.pop_front();
+        auto asked = asker.jobs.take_first();
         asked.done(answer(asked.job, verdict, std::move(reason)));
     }
 
@@ -208,20 +158,130 @@ TEST_CASE("of two that ask for one token the answer of the later claim counts", 
     house.clock.time += 2s;
     second.tokens.look_again(house.connection);
     house.wait_asked(second);
-    const auto ticket = House::ticket_of(second.jobs.asked.front().job);
+    const auto ticket = ticket_of(second.jobs.asked.front().job);
     house.reply(second, OAuthVerdict::granted);
     house.wait(other);
     CHECK(*other->end);
     CHECK(house.version_of_token() == ticket);
     // The first one's answer comes now: not taken, and whoever waited for it has the other's.
-    auto asked = std::move(house.first->jobs.asked.front());
-    house.first->jobs.asked.pop_front();
-    asked.done(stale);
+    house.first->jobs.take_first().done(stale);
     house.wait(waiting);
     CHECK(*waiting->end);
     CHECK(house.version_of_token() == ticket);
     CHECK(house.first->jobs.settled_jobs.size() == 1);
     CHECK(house.first->jobs.asked.empty());
+}
+
+TEST_CASE("who joins and needs a token for longer is not told what was found for another",
+          "[oauth]") {
+    House house;
+    house.clock.time += 40min;  // twenty minutes are left
+    const auto brief = house.need(*house.first, 10min);
+    const auto longer = house.need(*house.first, 30min);
+    house.wait_asked(*house.first);
+    CHECK_FALSE(longer->end);
+    house.reply(*house.first, OAuthVerdict::granted);
+    for (const auto& one : {brief, longer}) {
+        house.wait(one);
+        CHECK(*one->end);
+    }
+    CHECK(house.state().expires == house.clock.time + 1h);
+    CHECK(house.first->tokens.counts().renewed == 1);
+    // The control: for ten minutes nobody asks.
+    house.clock.time += 40min;
+    const auto alone = house.need(*house.first, 10min);
+    house.wait(alone);
+    CHECK(house.first->jobs.asked.empty());
+}
+
+TEST_CASE("a claim is good from when its job begins, however long that waited", "[oauth]") {
+    House house;
+    house.clock.time += 2h;
+    const auto waiting = house.need(*house.first);
+    house.wait_asked(*house.first);
+    const Job job = house.first->jobs.asked.front().job;
+    REQUIRE(job.begins);
+    const auto begins = [&] {
+        return write_now(*house.keys.daemon->store, house.keys.loop,
+                         [&](Db& db) { return job.begins(db, house.clock.time); });
+    };
+    SECTION("nobody was faster: nobody else asks before its time is over") {
+        house.clock.time += 58s;
+        must(begins());
+        CHECK(house.state().busy_until == house.clock.time + kClaim);
+        house.clock.time += 58s;  // the claim would have lapsed by now
+        Asker second{house.keys, house.clock};
+        const auto other = house.need(second);
+        house.state();  // by then it has looked
+        CHECK(second.jobs.asked.empty());
+        house.reply(*house.first, OAuthVerdict::granted);
+        house.wait(waiting);
+        CHECK(*waiting->end);
+        // And a token's life begins no earlier than it was asked for.
+        CHECK(house.state().granted == house.clock.time - 58s);
+        second.tokens.look_again(house.connection);
+        house.wait(other);
+        CHECK(*other->end);
+        CHECK(second.jobs.asked.empty());
+    }
+    SECTION("somebody was: it does not begin, and has the other's token") {
+        house.clock.time += 61s;
+        Asker second{house.keys, house.clock};
+        const auto other = house.need(second);
+        house.wait_asked(second);
+        const auto refused = begins();
+        CHECK_FAILS(refused, FailureKind::busy, "is being renewed by somebody else by now");
+        house.first->jobs.take_first().done(tl::unexpected<Failure>{refused.error()});
+        house.wait(waiting);
+        CHECK_FAILS(*waiting->end, FailureKind::unavailable, "somebody else");
+        CHECK(house.state().busy_until == house.clock.time + kClaim);  // it holds his claim still
+        house.reply(second, OAuthVerdict::granted);
+        house.wait(other);
+        const auto again = house.need(*house.first);
+        house.wait(again);
+        CHECK(*again->end);
+        CHECK(house.first->jobs.asked.empty());
+    }
+}
+
+TEST_CASE("a run waits for what is busy, as long as it is patient", "[oauth]") {
+    House house;
+    house.clock.time += 2h;
+    RunId run;
+    house.write([&](Db& db) {
+        const auto release = add_release(db, house.keys.integration, "hash");
+        run = must(begin_run(db, house.keys.tenants[0], release.id, RunMode::normal, {},
+                             house.clock.time))
+                  .id;
+        must(move_run(db, run, 1, RunState::preparing, "", house.clock.time));
+    });
+    const auto ask = [&] {
+        std::optional<TokensReady> heard;
+        house.first->tokens.before_run(run, [&](TokensReady ready) { heard = std::move(ready); });
+        house.wait([&] { return heard || !house.first->jobs.asked.empty(); });
+        if (!heard)
+            house.first->jobs.take_first().done(fail(FailureKind::busy, "256 wait; try again"));
+        house.wait([&] { return heard.has_value(); });
+        return *heard;
+    };
+    using End = TokensReady::End;
+    SECTION("the store") {
+        house.first->store.refuses_reads = true;
+        const TokensReady ready = ask();
+        CHECK(ready.end == End::later);
+        CHECK(ready.why == "the disk of the store is full");
+        CHECK(ready.when > house.clock.time);
+    }
+    SECTION("the programs") {
+        TokensReady ready = ask();
+        CHECK(ready.end == End::later);
+        CHECK_THAT(ready.why, Catch::Contains("256 wait; try again"));
+        CHECK(ready.when > house.clock.time);
+        house.clock.time += 1h;  // longer than any run is patient
+        ready = ask();
+        CHECK(ready.end == End::ours);
+        CHECK_THAT(ready.why, Catch::Contains("256 wait; try again"));
+    }
 }
 
 TEST_CASE("an answer to a berthd that is gone is taken by the next one", "[oauth]") {
@@ -237,7 +297,7 @@ TEST_CASE("an answer to a berthd that is gone is taken by the next one", "[oauth
     house.wait(waiting);
     CHECK(*waiting->end);
     CHECK(house.first->jobs.asked.empty());  // nobody asked again
-    CHECK(house.version_of_token() == House::ticket_of(job));
+    CHECK(house.version_of_token() == ticket_of(job));
     CHECK(house.first->jobs.settled_jobs == std::vector<std::uint64_t>{left.job});
 
     // One that comes twice, or that nobody asked for, is settled and changes nothing.
@@ -257,8 +317,7 @@ TEST_CASE("an answer that may still come is waited for, and nobody asks with the
     const auto fails = [&](FailureKind kind) {
         const auto waiting = house.need(*house.first);
         house.wait_asked(*house.first);
-        auto asked = std::move(house.first->jobs.asked.front());
-        house.first->jobs.asked.pop_front();
+        auto asked = house.first->jobs.take_first();
         asked.done(fail(kind, "no runner"));
         house.wait(waiting);
         CHECK_FALSE(*waiting->end);
@@ -276,7 +335,7 @@ TEST_CASE("an answer that may still come is waited for, and nobody asks with the
     house.wait(waiting);
     CHECK(*waiting->end);
     CHECK(house.first->jobs.asked.empty());
-    CHECK(house.version_of_token() == House::ticket_of(lost));
+    CHECK(house.version_of_token() == ticket_of(lost));
 }
 
 TEST_CASE("their refusal, their outage and our fault are three answers", "[oauth]") {
