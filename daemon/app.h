@@ -1,4 +1,4 @@
-// Builds every part of berthd, in order, and wires them: reading app.cpp shows
+// Builds every part of berthd, in order, and wires them: reading app_impl.h shows
 // the program.
 #pragma once
 
