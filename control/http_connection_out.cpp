@@ -10,10 +10,8 @@
 namespace berth {
 
 void HttpConnection::refuse(const ErrorAnswer& why, AfterAnswer after, NamedValues headers) {
-    headers.add("content-type", "application/json");
-    if (why.retry_after) headers.add("retry-after", std::to_string(why.retry_after->count()));
-    write(to_wire({.status = why.status, .headers = std::move(headers), .body = why.body},
-                  parser_.head().method, after == AfterAnswer::close ? Closing::yes : Closing::no));
+    write(to_wire(refusal(why, std::move(headers)), parser_.head().method,
+                  after == AfterAnswer::close ? Closing::yes : Closing::no));
     answered(after);
 }
 

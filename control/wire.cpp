@@ -31,6 +31,12 @@ std::string head_of(const Response& response, Closing closing) {
 
 }  // namespace
 
+Response refusal(const ErrorAnswer& why, NamedValues headers) {
+    headers.add("content-type", "application/json");
+    if (why.retry_after) headers.add("retry-after", std::to_string(why.retry_after->count()));
+    return {.status = why.status, .headers = std::move(headers), .body = why.body};
+}
+
 std::string to_wire(const Response& response, Method for_method, Closing closing) {
     std::string text = head_of(response, closing);
     const bool bodiless = response.status == 204 || response.status == 304;

@@ -9,6 +9,9 @@
 
 namespace berth {
 
+// A refusal in words, with when to come again; `headers` are further ones.
+Response refusal(const ErrorAnswer& why, NamedValues headers = {});
+
 enum class Closing { no, yes };  // whether the answer says `connection: close`
 
 // `for_method` head: the head of the answer only.
