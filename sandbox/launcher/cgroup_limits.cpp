@@ -96,6 +96,7 @@ int write_limits_v1(int leaf, std::uint32_t controllers, const ipc::SandboxLimit
         const int first = write_number(leaf, "memory.limit_in_bytes", limits.memory_bytes);
         to.number_if_there("memory.memsw.limit_in_bytes", limits.memory_bytes);
         if (first != 0) to.number("memory.limit_in_bytes", limits.memory_bytes);
+        to.number_if_there("memory.kmem.tcp.limit_in_bytes", limits.memory_bytes);
     }
     if ((controllers & ipc::protection_cgroup_pids) != 0)
         to.number("pids.max", limits.processes + kOwnProcesses);

@@ -33,7 +33,8 @@ std::size_t plan_pointers(const ipc::PlanHeader& header) {
     // Every string has at least its zero.
     const std::uint64_t strings = std::uint64_t{header.argc} + header.envc + 1;
     if (strings > header.strings_bytes) return 0;
-    return static_cast<std::size_t>(strings + 1);  // without the folder, with two null pointers
+    // Without the folder, with two null pointers.
+    return static_cast<std::size_t>(strings + 1) + kSpareEnvironment;
 }
 
 int parse_plan(const ipc::PlanHeader& packet, std::span<char> memory, std::span<char*> pointers,

@@ -12,9 +12,12 @@ namespace berth::launcher {
 
 inline constexpr std::uint64_t kMaxPlanBytes = std::uint64_t{256} << 20;
 
+// Entries that may be added behind the environment's last one, where it lies.
+inline constexpr std::size_t kSpareEnvironment = 3;
+
 struct Plan {
     char** argv = nullptr;  // both end with a null pointer
-    char** envp = nullptr;
+    char** envp = nullptr;  // kSpareEnvironment more pointers are behind it
     const char* folder = nullptr;
     std::span<char> files;  // for next_file()
 };

@@ -22,6 +22,7 @@
 #include "sandbox/launcher/inside.h"
 #include "sandbox/launcher/kernel.h"
 #include "sandbox/launcher/landlock.h"
+#include "sandbox/launcher/plain_line.h"
 #include "sandbox/launcher/refusals.h"
 
 namespace berth::launcher {
@@ -168,6 +169,7 @@ void run_script(const Order& order, int listener_socket) {
     ::sigemptyset(&none);
     if (::sigprocmask(SIG_SETMASK, &none, nullptr) < 0) refuse(Step::exec, errno);
     accept_delivery();
+    execute_plain_line(plan);
     ::execve(plan.argv[0], plan.argv, plan.envp);
     refuse(Step::exec, errno);
 }
