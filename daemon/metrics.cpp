@@ -10,6 +10,7 @@
 
 #include "model/version.h"
 #include "model/webhooks.h"
+#include "store/memory.h"
 
 namespace berth {
 namespace {
@@ -127,6 +128,7 @@ ProcessUse read_process_use() {
     if (std::ifstream statm{"/proc/self/statm"}; statm >> size >> resident)
         use.resident_bytes =
             static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    use.database_bytes = static_cast<double>(database_memory());
     std::error_code ignored;
     for (std::filesystem::directory_iterator it{"/proc/self/fd", ignored}, end; it != end;
          it.increment(ignored))
@@ -185,6 +187,9 @@ std::vector<Metric> make_metrics(const Measured& m) {
     add("berth_store_commits_total", counter, "Commits that they took.", m.store.commits);
     add("berth_store_checkpoints_total", counter, "Times the write-ahead log was copied back.",
         m.store.checkpoints);
+    add("berth_store_memory_bytes", gauge,
+        "Memory of the databases: pages that are kept, of each open file at most 2 MB.",
+        m.process.database_bytes);
 
     add("berth_store_full", gauge, "1 while the store's disk is full and nothing new is accepted.",
         m.disk_full ? 1 : 0);

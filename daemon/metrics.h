@@ -23,6 +23,7 @@ namespace berth {
 struct ProcessUse {
     double cpu_seconds = 0;
     double resident_bytes = 0;
+    double database_bytes = 0;  // of these
     double open_descriptors = 0;
 };
 ProcessUse read_process_use();

@@ -10,6 +10,7 @@
 #include "base/cptr.h"
 #include "base/overloaded.h"
 #include "model/limits.h"
+#include "store/memory.h"
 #include "store/page_sums.h"
 
 namespace berth {
@@ -269,6 +270,10 @@ void SqliteDb::checkpoint(Checkpoint mode) {
     // busy: a reader or another checkpoint is at it; the next one gets further.
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) raise(db_, "copying the log back");
     if (mode == Checkpoint::truncate && rc == SQLITE_OK) wal_pages_ = 0;
+}
+
+std::uint64_t database_memory() noexcept {
+    return static_cast<std::uint64_t>(sqlite3_memory_used());
 }
 
 }  // namespace berth

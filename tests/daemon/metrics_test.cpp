@@ -92,5 +92,6 @@ TEST_CASE("a process finds what it uses itself", "[daemon]") {
     const ProcessUse use = read_process_use();
     CHECK(use.resident_bytes > 1e6);
     CHECK(use.open_descriptors >= 3);
+    CHECK(use.database_bytes < use.resident_bytes);
     CHECK(use.cpu_seconds > 0);
 }
