@@ -10,6 +10,7 @@
 
 #include "base/activation.h"
 #include "base/loop/stream.h"
+#include "base/out_of_memory.h"
 #include "base/text.h"
 #include "base/undumpable.h"
 #include "connectors/kinds.h"
@@ -117,6 +118,7 @@ int check_kinds_of(const berth::Config& config) {
 
 int main(int argc, char** argv) {
     using namespace berth;
+    end_when_out_of_memory("berthd");
     Arguments arguments;
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];

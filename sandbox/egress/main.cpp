@@ -21,6 +21,7 @@
 #include "base/loop/service.h"
 #include "base/loop/signals.h"
 #include "base/loop/stream.h"
+#include "base/out_of_memory.h"
 #include "base/text.h"
 #include "base/undumpable.h"
 #include "sandbox/egress/confine.h"
@@ -180,6 +181,7 @@ int main(int argc, char** argv) {
         return std::fputs(berth::egress::kUsage, stdout) < 0 ? 1 : 0;
     berth::egress::Options options;
     if (!berth::egress::parse(argc, argv, options)) return 2;
+    berth::end_when_out_of_memory("berth-egress");
     berth::log_to_journal("berth-egress", berth::LogLevel::info);
     try {
         return berth::egress::run(std::move(options));

@@ -22,6 +22,7 @@
 #include "base/loop/signals.h"
 #include "base/loop/stream.h"
 #include "base/loop/timer.h"
+#include "base/out_of_memory.h"
 #include "base/pipe.h"
 #include "base/text.h"
 #include "base/undumpable.h"
@@ -316,6 +317,7 @@ int main(int argc, char** argv) {
         std::fputs(berth::runner::kUsage, stderr);
         return 2;
     }
+    berth::end_when_out_of_memory("berth-runner");
     berth::log_to_journal("berth-runner", berth::LogLevel::info);
     try {
         return berth::runner::run(*options);
