@@ -97,7 +97,7 @@ constexpr Attack kAttacks[] = {
      }},
     {"put it last (nice)",
      [](const Victim& v) {
-         return outcome(::setpriority(PRIO_PROCESS, static_cast<id_t>(v.pid), 1));
+         return outcome(::setpriority(PRIO_PROCESS, static_cast<id_t>(v.pid), 19));
      }},
     {"ask for its session", [](const Victim& v) { return outcome(::getsid(v.pid)); }},
 };

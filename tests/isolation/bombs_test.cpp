@@ -22,18 +22,29 @@ struct Bomb {
     const char* name;
     std::vector<std::string> act;
     const char* stopped_by;  // what the probe saw last
+    std::uint64_t open_files = 128;
 };
 
 const Bomb kBombs[] = {
-    {"processes", {"fork"}, "EAGAIN"},         {"memory", {"allocate", "4096"}, "ENOMEM"},
-    {"descriptors", {"open-files"}, "EMFILE"}, {"inodes", {"make-files", "/work"}, "ENOSPC"},
-    {"disk", {"fill", "/tmp/x"}, "ENOSPC"},    {"shared memory", {"shared-memory"}, "ENOSPC"},
+    {"processes", {"fork"}, "EAGAIN"},
+    {"memory", {"allocate", "4096"}, "ENOMEM"},
+    {"descriptors", {"open-files"}, "EMFILE"},
+    {"inodes", {"make-files", "/work"}, "ENOSPC"},
+    {"disk", {"fill", "/tmp/x"}, "ENOSPC"},
+    {"shared memory", {"shared-memory"}, "ENOSPC"},
     {"queues", {"ipc-objects"}, "ENOSPC"},
+    {"pipes", {"fill-pipes"}, "EMFILE"},
+    {"Unix sockets", {"fill-unix-sockets"}, "EMFILE"},
+    {"connections", {"fill-connections"}, "EMFILE", 32},  // the host's memory for TCP is one
+    {"files in memory", {"fill-memfds"}, "EMFILE"},
 };
 
-ipc::BuildRequest small(const Launcher& launcher) {
+ipc::BuildRequest small(const Launcher& launcher, const Bomb& bomb) {
     ipc::BuildRequest request = launcher.request();
     request.assignment.limits.memory_bytes = 128 << 20;
+    request.assignment.limits.open_files = bomb.open_files;
+    // Without a group this times the open files is what files in memory may have.
+    if (bomb.name == std::string{"files in memory"}) request.assignment.limits.file_bytes = 1 << 20;
     return request;
 }
 
@@ -93,7 +104,7 @@ TEST_CASE("each bomb is stopped by its limit and leaves nothing", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     for (const Bomb& bomb : kBombs) {
-        Sandbox sandbox = launcher.build(small(launcher));
+        Sandbox sandbox = launcher.build(small(launcher, bomb));
         REQUIRE(sandbox.reply.step == ipc::Step::none);
         REQUIRE_FALSE(sandbox.start(probe(bomb.act)));
         check_stopped(bomb, sandbox.finish());
@@ -110,7 +121,7 @@ TEST_CASE("eight bombs at once do not stop a neighbour", "[sandbox]") {
     for (const Bomb& bomb : kBombs) {
         std::vector<Sandbox> all;
         for (int i = 0; i < 8; ++i) {
-            all.push_back(launcher.build(small(launcher)));
+            all.push_back(launcher.build(small(launcher, bomb)));
             REQUIRE(all.back().reply.step == ipc::Step::none);
         }
         for (Sandbox& sandbox : all)

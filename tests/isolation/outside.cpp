@@ -47,8 +47,16 @@ Outside::Outside(const std::vector<std::string>& argv, const std::vector<std::st
 }
 
 Outside::~Outside() {
+    if (pid_ < 0) return;
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
+}
+
+int Outside::await_end() {
+    int status = 0;
+    check(::waitpid(pid_, &status, 0), "waiting");
+    pid_ = -1;
+    return status;
 }
 
 std::string Outside::read_line() {

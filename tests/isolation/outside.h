@@ -22,6 +22,7 @@ public:
     pid_t pid() const { return pid_; }
     std::string read_line();
     std::string read_all();
+    int await_end();  // its wait status
 
 private:
     pid_t pid_ = -1;

@@ -97,6 +97,31 @@ TEST_CASE("the memory of a run is that of all its processes", "[sandbox]") {
     CHECK(both.memory_peak_bytes > kMemory / 2);
 }
 
+TEST_CASE("who fills pipes, sockets or memfds with more than his memory is out of memory",
+          "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    RealPrograms berth;
+    std::filesystem::copy_file(BERTH_BINARY_DIR "/bin/sandbox_probe", berth.release() / "probe");
+    const auto fill = [&](std::int64_t run, const std::string& kind, std::uint64_t mib) {
+        auto start = berth.script(run, "exec /app/probe fill-" + kind);
+        start.memory_bytes = mib << 20;
+        return berth.run(start);
+    };
+    // The control: with more memory the next limit, of open files, is what stops it.
+    const auto free = fill(1, "pipes", 256);
+    CHECK(free.kind == EndKind::exited);
+    CHECK_THAT(berth.out(1), Catch::Contains("EMFILE"));
+    BERTH_NEEDS_MEMORY_GROUP(berth);
+    std::int64_t run = 1;
+    for (const char* kind : {"pipes", "unix-sockets", "memfds"}) {
+        INFO(kind);
+        const auto ended = fill(++run, kind, 48);
+        CHECK(ended.kind == EndKind::out_of_memory);
+        CHECK(ended.number == std::int64_t{48} << 20);
+        CHECK(berth.out(run) == "");
+    }
+}
+
 TEST_CASE("a run that was stopped says that nothing of it is left", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     RealPrograms berth;

@@ -1,17 +1,14 @@
 // cgroup limits as files, how the back end is found, and the real life of a leaf where
-// there is a v2 tree or a v1 hierarchy (sandbox.md T27, T28, T34).
+// there is a v2 tree (sandbox.md T28, T34). v1 is in cgroup_v1_test.cpp.
 #include "sandbox/launcher/cgroup.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "base/file.h"
 #include "sandbox/launcher/cgroup_find.h"
@@ -67,49 +64,6 @@ Fd opened(const fs::path& folder) {
     return Fd{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
 }
 
-// Where v1 has memory and processes for this test's own group, as on older systems.
-std::string v1_parent(const char* controller) {
-    return launcher::own_group(launcher::text_of("/proc/self/cgroup"),
-                               launcher::text_of("/proc/self/mountinfo"), controller);
-}
-
-#define BERTH_NEEDS_V1()                                                         \
-    BERTH_NEEDS_SANDBOX();                                                       \
-    if (v1_parent("memory").empty() || v1_parent("pids").empty()) {              \
-        WARN("skipped: this machine has no cgroup v1 for memory and processes"); \
-        return;                                                                  \
-    }
-
-// A launcher's groups of v1. Their folder is left where the launcher, without the right to
-// write in root's own folders, could not remove it.
-struct V1Groups {
-    explicit V1Groups(const Launcher& launcher) {
-        for (const char* controller : {"memory", "pids", "cpu"})
-            if (const std::string parent = v1_parent(controller); !parent.empty())
-                folders.push_back(fs::path{parent} /
-                                  ("berth-" + std::to_string(launcher.first_uid())));
-    }
-    ~V1Groups() {
-        for (const auto& folder : folders)
-            ::rmdir(folder.c_str());
-    }
-    int slots() const {
-        int count = 0;
-        std::error_code ignored;
-        for (const auto& folder : folders)
-            for (const auto& entry : fs::directory_iterator{folder, ignored})
-                count += entry.is_directory() ? 1 : 0;
-        return count;
-    }
-    std::vector<fs::path> folders;
-};
-
-// Ends a launcher in peace, which is when it removes its groups.
-void end(Launcher& launcher) {
-    launcher.close_socket();
-    CHECK(launcher.await_exit() == 0);
-}
-
 }  // namespace
 
 TEST_CASE("limits become the files of the controllers that are there", "[sandbox]") {
@@ -151,8 +105,9 @@ TEST_CASE("a limit of reading and writing names a whole disk", "[sandbox]") {
 
 TEST_CASE("limits of v1 become its files", "[sandbox]") {
     const TempDir folder{"cgroup"};
-    for (const char* name : {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "pids.max",
-                             "cpu.cfs_period_us", "cpu.cfs_quota_us"})
+    for (const char* name :
+         {"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes",
+          "pids.max", "cpu.cfs_period_us", "cpu.cfs_quota_us"})
         make_file(folder.path() / name);
     const Fd leaf = opened(folder.path());
     constexpr std::uint32_t kAll =
@@ -160,6 +115,7 @@ TEST_CASE("limits of v1 become its files", "[sandbox]") {
     CHECK(launcher::write_limits_v1(leaf.get(), kAll, kLimits) == 0);
     CHECK(first_line(folder.path() / "memory.limit_in_bytes") == "1000");
     CHECK(first_line(folder.path() / "memory.memsw.limit_in_bytes") == "1000");
+    CHECK(first_line(folder.path() / "memory.kmem.tcp.limit_in_bytes") == "1000");  // a sum apart
     CHECK(first_line(folder.path() / "pids.max") == "11");
     CHECK(first_line(folder.path() / "cpu.cfs_period_us") == "100000");
     CHECK(first_line(folder.path() / "cpu.cfs_quota_us") == "50000");
@@ -258,93 +214,6 @@ TEST_CASE("a sandbox starts in its own leaf, which is there until its slot is us
     sandbox.finish();
     CHECK(first_line(own.path / "slot-0/cgroup.events") == "populated 0");
     CHECK(launcher.said({"read", "/proc/self/cgroup"}).find("slot-0") == std::string::npos);
-}
-
-TEST_CASE("v1 limits the memory of all processes together", "[sandbox]") {
-    BERTH_NEEDS_V1();
-    Launcher launcher{{.slots = 2, .cgroups = "auto"}};
-    const V1Groups groups{launcher};
-    CHECK((launcher.hello.protections & ipc::protection_cgroup_v1) != 0);
-    ipc::BuildRequest request = launcher.request();
-    request.assignment.limits.memory_bytes = 32 << 20;
-    Sandbox sandbox = launcher.build(request);
-    REQUIRE(sandbox.reply.step == ipc::Step::none);
-    REQUIRE(sandbox.cgroup);
-    REQUIRE_FALSE(sandbox.start(probe({"allocate", "64"})));
-    const Ended ended = sandbox.finish();
-    CHECK(ended.out == "");
-    REQUIRE(ended.report);
-    CHECK(WTERMSIG(ended.report->wait_status) == SIGKILL);
-    const Fd control{::openat(sandbox.cgroup.get(), "memory.oom_control", O_RDONLY | O_CLOEXEC)};
-    std::string text(200, '\0');
-    text.resize(static_cast<std::size_t>(
-        std::max<ssize_t>(::read(control.get(), text.data(), text.size()), 0)));
-    CHECK_THAT(text, Catch::Matchers::Contains("oom_kill 1"));
-    // What lies in scratch space counts too; the negative control is the next line.
-    CHECK(launcher.run_with(request, probe({"fill", "/tmp/x"})).out == "ENOSPC 16777216\n");
-    request.assignment.limits.scratch_bytes = 64 << 20;
-    const Ended filled = launcher.run_with(request, probe({"fill", "/tmp/x"}));
-    REQUIRE(filled.report);
-    CHECK(WIFSIGNALED(filled.report->wait_status));
-    request.assignment.limits.memory_bytes = 128 << 20;
-    request.assignment.limits.file_bytes = 128 << 20;
-    CHECK(launcher.run_with(request, probe({"fill", "/tmp/x"})).out == "ENOSPC 67108864\n");
-    end(launcher);
-}
-
-TEST_CASE("v1 limits the number of processes and shows the group as the root", "[sandbox]") {
-    BERTH_NEEDS_V1();
-    Launcher launcher{{.slots = 2, .cgroups = "auto"}};
-    const V1Groups groups{launcher};
-    ipc::BuildRequest request = launcher.request();
-    request.assignment.limits.processes = 20;
-    CHECK(launcher.run_with(request, probe({"fork"})).out == "19 EAGAIN\n");
-    std::istringstream lines{launcher.said({"read", "/proc/self/cgroup"})};
-    for (std::string line; std::getline(lines, line);)
-        CHECK(line.substr(line.rfind(':')) == ":/");
-    end(launcher);
-}
-
-TEST_CASE("nothing of v1 is left when the launcher has ended, also of a dead one", "[sandbox]") {
-    BERTH_NEEDS_V1();
-    Launcher first{{.slots = 2, .cgroups = "auto"}};
-    const V1Groups groups{first};
-    for (int i = 0; i < 5; ++i)
-        CHECK(first.said({"call", "fionread"}) == "ok\n");
-    const int made = groups.slots();
-    CHECK(made >= 2);
-    first.kill();
-    CHECK(groups.slots() == made);  // nobody was there to remove them
-
-    Launcher second{{.slots = 2, .cgroups = "auto"}};
-    REQUIRE(second.first_uid() == first.first_uid());
-    CHECK(groups.slots() == 0);
-    CHECK(second.said({"call", "fionread"}) == "ok\n");
-    CHECK(groups.slots() > 0);
-    Launcher other{{.slots = 2, .first_uid = second.first_uid() + 16, .cgroups = "auto"}};
-    const V1Groups of_other{other};
-    end(second);
-    CHECK(groups.slots() == 0);
-    // Its empty folders are for root with all its rights; nobody living is harmed.
-    CHECK(std::system(BERTH_BINARY_DIR "/bin/berth-launcher --remove-groups") == 0);
-    for (const auto& folder : groups.folders)
-        CHECK_FALSE(fs::exists(folder));
-    for (const auto& folder : of_other.folders)
-        CHECK(fs::exists(folder));
-    end(other);
-}
-
-TEST_CASE("a launcher removes the folders of dead ones, and no living one's", "[sandbox]") {
-    BERTH_NEEDS_V1();
-    const fs::path dead = fs::path{v1_parent("memory")} / "berth-1";
-    REQUIRE((::mkdir(dead.c_str(), 0755) == 0 || errno == EEXIST));
-    fs::create_directory(dead / "slot-3");
-    Launcher first{{.slots = 2, .cgroups = "auto"}};
-    const V1Groups groups{first};
-    CHECK_FALSE(fs::exists(dead));
-    Launcher second{{.slots = 2, .cgroups = "auto"}};
-    CHECK(fs::exists(groups.folders.front()));
-    CHECK(first.said({"call", "fionread"}) == "ok\n");
 }
 
 TEST_CASE("a launcher that must have a cgroup does not start without one", "[sandbox]") {

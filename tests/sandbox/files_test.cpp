@@ -1,10 +1,13 @@
 // What a script sees of files and what it can change (sandbox.md T1, T3, T19, T20,
 // T21, T26, T29).
+#include <sys/statvfs.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "tests/isolation/outside.h"
 #include "tests/sandbox/sandbox.h"
 
 using namespace berth;
@@ -65,8 +68,13 @@ TEST_CASE("Landlock refuses what the file's owner could write", "[sandbox]") {
         return;
     }
     // Files of the script itself, on a mount that is writable.
-    for (const char* path : {"/proc/self/comm", "/proc/self/oom_score_adj"})
+    for (const char* path : {"/proc/self/comm", "/proc/self/oom_score_adj"}) {
         CHECK(launcher.said({"overwrite", path}) == "EACCES\n");
+        // The control: without Landlock its owner may.
+        CHECK(isolation::Outside({launcher.release_path("probe/probe"), "overwrite", path}, {},
+                                 launcher.first_uid())
+                  .read_all() == "ok\n");
+    }
 }
 
 TEST_CASE("the runtime cannot be overwritten through /proc", "[sandbox]") {
@@ -107,6 +115,11 @@ TEST_CASE("a set-user-id program in a release gives nothing", "[sandbox]") {
     Run run;
     run.argv = {"/app/raise", "euid"};
     CHECK(launcher.run(run).out == "1000\n");
+    // The control: for the same user outside it is root's, where such programs work at all.
+    struct statvfs host {};
+    REQUIRE(::statvfs(program.c_str(), &host) == 0);
+    if ((host.f_flag & ST_NOSUID) != 0) return;
+    CHECK(isolation::Outside({program, "euid"}, {}, launcher.first_uid()).read_all() == "0\n");
 }
 
 TEST_CASE("/dev holds exactly what is meant to be there", "[sandbox]") {

@@ -9,13 +9,13 @@ using namespace berth;
 using namespace berth::sandbox_test;
 using Catch::Matchers::Contains;
 
-TEST_CASE("a fork bomb stops at the limit of processes", "[sandbox]") {
+TEST_CASE("a bomb of processes or threads stops at the limit of processes", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
     ipc::BuildRequest request = launcher.request();
     request.assignment.limits.processes = 20;
-    const Ended ended = launcher.run_with(request, probe({"fork"}));
-    CHECK(ended.out == "19 EAGAIN\n");
+    CHECK(launcher.run_with(request, probe({"fork"})).out == "19 EAGAIN\n");
+    CHECK(launcher.run_with(request, probe({"threads"})).out == "19 EAGAIN\n");
 }
 
 TEST_CASE("a full scratch space is full for all its folders", "[sandbox]") {
@@ -94,6 +94,7 @@ TEST_CASE("where a limit is twice as far the same act gets twice as far", "[sand
         return launcher.run_with(request, probe(std::move(act))).out;
     };
     CHECK(said({"fork"}, [](auto& limits) { limits.processes = 40; }) == "39 EAGAIN\n");
+    CHECK(said({"threads"}, [](auto& limits) { limits.processes = 40; }) == "39 EAGAIN\n");
     CHECK(said({"open-files"}, [](auto& limits) { limits.open_files = 64; }) == "61 EMFILE\n");
     CHECK(said({"fill", "/tmp/x"}, [](auto& limits) { limits.scratch_bytes = 8 << 20; }) ==
           "ENOSPC 8388608\n");

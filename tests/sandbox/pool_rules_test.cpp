@@ -1,7 +1,14 @@
 // The pool's decisions, without a kernel.
+#include <getopt.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <string>
+#include <vector>
 
+#include "sandbox/launcher/options.h"
 #include "sandbox/launcher/pool.h"
 
 using namespace berth;
@@ -27,7 +34,29 @@ Parked parked(Pool& pool, unsigned slot, ipc::Network network, std::int64_t sinc
     return one;
 }
 
+// As berth-launcher understands its command line.
+unsigned pool_size(std::vector<std::string> words) {
+    words.insert(words.begin(), {"berth-launcher", "--runner-fd", "3", "--releases", "/r",
+                                 "--first-uid", "100000", "--runner-uid", "1"});
+    std::vector<char*> argv;
+    for (std::string& word : words)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
+    launcher::Options options;
+    ::optind = 0;  // anew
+    REQUIRE(launcher::parse_options(static_cast<int>(words.size()), argv.data(), options));
+    return options.pool;
+}
+
 }  // namespace
+
+TEST_CASE("the pool's size is told, or comes from the number of processors", "[pool]") {
+    const auto usual = 4 * static_cast<unsigned>(::get_nprocs());
+    CHECK(pool_size({"--slots", "4096"}) == std::min(usual, 1024U));
+    CHECK(pool_size({"--slots", "4096", "--pool", "3"}) == 3);
+    CHECK(pool_size({"--slots", "4096", "--pool", "0"}) == 0);
+    CHECK(pool_size({"--slots", "8", "--pool", "3"}) == 2);  // a quarter of the slots at most
+}
 
 TEST_CASE("the pool wants as many of each class as its size, those on their way counted",
           "[pool]") {

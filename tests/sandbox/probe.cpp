@@ -74,7 +74,8 @@ void act_connect_abstract(const std::string& name) {
 
 int main(int argc, char** argv) {
     const probe::Words words{{argv + 1, argv + argc}};
-    for (const auto part : {probe::act_on_files, probe::make_call, probe::take_resources})
+    for (const auto part :
+         {probe::act_on_files, probe::make_call, probe::take_resources, probe::fill_buffers})
         if (const auto code = part(words)) return *code;
     const std::string act = words[0];
     if (act == "linger") return act_linger(), 0;

@@ -20,6 +20,7 @@ struct Words {
 std::optional<int> act_on_files(const Words& words);
 std::optional<int> make_call(const Words& words);
 std::optional<int> take_resources(const Words& words);
+std::optional<int> fill_buffers(const Words& words);
 
 // Prints what a call returned; its value does not matter when it worked.
 inline void said(long rc) { std::puts(rc < 0 ? ::strerrorname_np(errno) : "ok"); }

@@ -44,6 +44,7 @@ const Call kCalls[] = {
     {"clone3", [] { return ::syscall(SYS_clone3, nullptr, 0); }},
     {"setns", [] { return ::syscall(SYS_setns, 0, 0); }},
     {"mount", [] { return long{::mount("none", "/tmp", "tmpfs", 0, nullptr)}; }},
+    {"remount", [] { return long{::mount(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND, nullptr)}; }},
     {"umount", [] { return long{::umount2("/proc", MNT_DETACH)}; }},
     {"pivot_root", [] { return ::syscall(SYS_pivot_root, "/tmp", "/tmp"); }},
     {"chroot", [] { return long{::chroot("/tmp")}; }},

@@ -1,6 +1,7 @@
 // Taking more and more of something, until it is refused.
 #include <fcntl.h>
 #include <mqueue.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -29,6 +30,20 @@ void act_fork() {
         }
     }
     std::printf("%d %s\n", count, ::strerrorname_np(errno));
+}
+
+void act_threads() {
+    pthread_attr_t small;
+    ::pthread_attr_init(&small);
+    ::pthread_attr_setstacksize(&small, 64 << 10);
+    int count = 0;
+    int err = 0;
+    for (pthread_t thread;; ++count) {
+        const auto wait = [](void*) -> void* { return ::pause(), nullptr; };
+        err = ::pthread_create(&thread, &small, wait, nullptr);
+        if (err != 0) break;
+    }
+    std::printf("%d %s\n", count, ::strerrorname_np(err));
 }
 
 // Chains of processes, each of which leaves its successor to pid 1 and ends. They begin
@@ -121,6 +136,7 @@ void act_message_queues() {
 std::optional<int> take_resources(const Words& words) {
     const std::string act = words[0];
     if (act == "fork") return act_fork(), 0;
+    if (act == "threads") return act_threads(), 0;
     if (act == "orphans") return act_orphans(std::stoi(words[1])), 0;
     if (act == "allocate") return act_allocate(std::stoul(words[1])), 0;
     if (act == "shared-memory") return act_shared_memory(), 0;

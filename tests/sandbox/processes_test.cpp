@@ -4,9 +4,10 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <fstream>
+#include <filesystem>
 #include <sstream>
 
+#include "tests/isolation/outside.h"
 #include "tests/sandbox/sandbox.h"
 
 using namespace berth;
@@ -77,6 +78,33 @@ TEST_CASE("a script runs as its reserved user on the host, never as root", "[san
     CHECK(processes_of(sandbox.reply.uid - 1).size() == 1);  // pid 1
 }
 
+TEST_CASE("each script has all its namespaces to itself", "[sandbox]") {
+    BERTH_NEEDS_SANDBOX();
+    Launcher launcher;
+    const Sandbox one = waiting(launcher);
+    const Sandbox other = waiting(launcher);
+    ipc::BuildRequest granted = launcher.request();
+    granted.kind.network = ipc::Network::host;
+    granted.kind.grants = ipc::grant_host_network;
+    Sandbox wide = launcher.build(granted);
+    REQUIRE_FALSE(wide.start(probe({"wait"})));
+    REQUIRE(wide.read_output(6) == "ready\n");
+    const auto of = [](const Sandbox& sandbox, const std::string& kind) {
+        const auto pids = processes_of(sandbox.reply.uid);
+        REQUIRE(pids.size() == 1);
+        return std::filesystem::read_symlink("/proc/" + std::to_string(pids[0]) + "/ns/" + kind);
+    };
+    for (const char* kind : {"mnt", "pid", "net", "ipc", "uts", "cgroup", "user"}) {
+        INFO(kind);
+        const auto host = std::filesystem::read_symlink(std::string{"/proc/self/ns/"} + kind);
+        CHECK(of(one, kind) != host);
+        CHECK(of(other, kind) != host);
+        CHECK(of(one, kind) != of(other, kind));
+        // The control: a grant gives the host's network, and nothing else of it.
+        CHECK((of(wide, kind) == host) == (kind == std::string{"net"}));
+    }
+}
+
 TEST_CASE("what a script leaves behind dies with it", "[sandbox]") {
     BERTH_NEEDS_SANDBOX();
     Launcher launcher;
@@ -87,6 +115,16 @@ TEST_CASE("what a script leaves behind dies with it", "[sandbox]") {
     REQUIRE(ended.report);
     CHECK(ended.report->wait_status == 0);
     CHECK(processes_of(sandbox.reply.uid).empty());
+    // The control: without a sandbox the grandchild outlives the program, and SIGTERM.
+    const uid_t free = launcher.first_uid() + 255;
+    isolation::Outside outside{{launcher.release_path("probe/probe"), "linger"}, {}, free};
+    REQUIRE(outside.read_line() == "left");
+    REQUIRE(outside.await_end() == 0);
+    for (const int signo : {SIGTERM, SIGKILL}) {
+        const auto left = processes_of(free);
+        REQUIRE(left.size() == 1);
+        ::kill(left[0], signo);
+    }
 }
 
 TEST_CASE("a signal is passed on to the script", "[sandbox]") {
