@@ -18,6 +18,7 @@
 using namespace berth;
 using namespace berth::test;
 using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 
 namespace {
@@ -120,6 +121,10 @@ TEST_CASE("a run reaches what the configuration names, and its record lists it",
     CHECK(allowed["sent_bytes"] == 5);
     CHECK(allowed["received_bytes"] == 5);
     CHECK(allowed["refused"] == nullptr);
+    const json used =
+        daemon.must("GET", fmt::format("/v2/runs/{}", run["id"].get<std::int64_t>()))["usage"];
+    CHECK(used["sent_bytes"] == 5);
+    CHECK(used["received_bytes"] == 5);
     CHECK(connections(daemon, run, "?limit=1&sort_by=port__ASC")[0]["port"] == 80);
     CHECK(connections(daemon, run, "?skip=2").empty());
     CHECK(daemon.request("GET", "/v2/runs/4242/connections").status == 404);
@@ -181,8 +186,10 @@ TEST_CASE("system calls that the sandbox refused are named on the record", "[e2e
     const json& calls = run["refused_syscalls"];
     CHECK(std::find(calls.begin(), calls.end(), "mount") != calls.end());
     CHECK(std::find(calls.begin(), calls.end(), "unshare") != calls.end());
-    CHECK_THAT(run["reason"].get<std::string>(),
-               StartsWith("exited with code 3; the sandbox refused: "));
+    std::string told = "exited with code 3; the sandbox refused: ";
+    for (std::size_t i = 0; i < calls.size(); ++i)
+        told += (i == 0 ? "" : ", ") + calls[i].get<std::string>();
+    CHECK(run["reason"] == told);
     const auto harmless = daemon.install("harmless", {{"PANDIUM.yaml", manifest("true")}});
     const json good = daemon.run(harmless.tenant);
     CHECK(good["refused_syscalls"] == json::array());
@@ -192,19 +199,29 @@ TEST_CASE("a run finds a sandbox ready, unless the pool is switched off", "[e2e]
     BERTH_NEEDS_SANDBOX();
     {
         Daemon daemon{"pool_size = 2\n"};
-        CHECK(metric(daemon, "berth_pool_size") >= -1);
         const auto made = daemon.install("warm", {{"PANDIUM.yaml", manifest("true")}});
         REQUIRE(eventually([&] { return metric(daemon, "berth_pool_parked") >= 1; }));
         CHECK(daemon.run(made.tenant)["warm"] == true);
         CHECK(eventually([&] { return metric(daemon, "berth_pool_hits_total") >= 1; }));
         CHECK(metric(daemon, "berth_runs_started_total{sandbox=\"warm\"}") == 1);
+        CHECK(metric(daemon, "berth_pool_size") == 2);
+        CHECK(metric(daemon, "berth_pool_misses_total") == 0);
+        CHECK(metric(daemon, "berth_pool_built_total") >= 1);
+        CHECK(metric(daemon, "berth_pool_build_seconds_total") > 0);
         CHECK_THAT(check_named(daemon, "warm pool")["detail"].get<std::string>(),
-                   StartsWith("2 wanted of each class"));
+                   StartsWith("2 wanted of each class, ") && Contains("; 1 runs found one (") &&
+                       Contains(" complete), 0 did not; ") && EndsWith(" ms to build one"));
     }
     Daemon daemon{"pool_size = 0\n"};
     const auto made = daemon.install("cold", {{"PANDIUM.yaml", manifest("true")}});
     CHECK(daemon.run(made.tenant)["warm"] == false);
     CHECK(metric(daemon, "berth_runs_started_total{sandbox=\"cold\"}") == 1);
+    CHECK(metric(daemon, "berth_pool_size") == 0);
+    CHECK(metric(daemon, "berth_pool_hits_total") == 0);
+    CHECK(eventually([&] {
+        return check_named(daemon, "warm pool")["detail"] ==
+               "off (pool_size = 0): each run's sandbox is built when it begins";
+    }));
 }
 
 TEST_CASE("a run over its memory is told apart from one that killed itself", "[e2e]") {

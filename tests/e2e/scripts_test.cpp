@@ -1,6 +1,12 @@
 // Scripts that misbehave, through the whole product.
-#include <catch2/catch.hpp>
+#include <fmt/format.h>
 
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include "base/text.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 
@@ -13,6 +19,17 @@ json run_script(Daemon& daemon, const std::string& command, json options = json:
     const auto made = daemon.install("script-" + std::to_string(++count),
                                      {{"PANDIUM.yaml", manifest(command)}}, std::move(options));
     return daemon.run(made.tenant);
+}
+
+// The most it has had in memory, in KiB.
+std::uint64_t most_memory(pid_t pid) {
+    std::ifstream file{fmt::format("/proc/{}/status", pid)};
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("VmHWM:"))
+            return berth::to_number<std::uint64_t>(berth::trim(line.substr(6, line.size() - 8)))
+                .value();
+    FAIL("no such process");
+    return 0;
 }
 
 }  // namespace
@@ -43,13 +60,20 @@ TEST_CASE("each way to end has its state and its reason", "[e2e]") {
 TEST_CASE("a run over its time is stopped, also when it ignores SIGTERM", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
-    const json polite = run_script(daemon, "echo start >&2; sleep 600", {{"wall_time_seconds", 5}});
+    const json polite =
+        run_script(daemon, "sleep 600 & echo start >&2; sleep 600", {{"wall_time_seconds", 5}});
     CHECK(polite["state"] == "failed_timeout");
+    CHECK(polite["tree_empty"] == true);
     CHECK(polite["reason"] == "stopped after its limit of 5 s");
     CHECK(daemon.run_log(polite["id"]) == "start\n");
     const json stubborn =
         run_script(daemon, "trap '' TERM; while :; do sleep 1; done", {{"wall_time_seconds", 1}});
     CHECK(stubborn["state"] == "failed_timeout");
+    CHECK(stubborn["tree_empty"] == true);
+    // The control: with more time the same stubbornness ends by itself.
+    const json free =
+        run_script(daemon, "trap '' TERM; sleep 2; exit 7", {{"wall_time_seconds", 300}});
+    CHECK(free["reason"] == "exited with code 7");
     CHECK(daemon.nothing_sandboxed());
 }
 
@@ -76,9 +100,27 @@ TEST_CASE("a script that fills its scratch space gets an error, not the host's d
     CHECK(refused);
 }
 
+TEST_CASE("a limit of file size that ends a script is on its record and in its log", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const json run = run_script(daemon, "exec truncate -s 300M /work/big");
+    CHECK(run["state"] == "failed_integration");
+    CHECK(run["reason"] == "ended by signal 25 (SIGXFSZ)");
+    CHECK(daemon.run_log(run["id"], "note") ==
+          "a file would have grown over the limit of 256 MiB\n");
+    const json within = run_script(daemon, "exec truncate -s 200M /work/big");  // the control
+    CHECK(within["state"] == "succeeded");
+    CHECK(daemon.run_log(within["id"], "note") == "");
+}
+
 TEST_CASE("a flood of output is cut once, and the run goes on to its end", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
+    CHECK(run_script(daemon, "head -c 20000000 /dev/zero >&2")["state"] == "succeeded");
+    const char* const programs[] = {"berthd", "berth-runner"};
+    std::map<std::string, std::uint64_t> before;
+    for (const char* program : programs)
+        before[program] = most_memory(daemon.pid_of(program));
     // One line of 1 GB on stderr, then the state.
     const json run = run_script(daemon, "head -c 1000000000 /dev/zero >&2; echo '{\"ok\":1}'");
     CHECK(run["state"] == "succeeded");
@@ -86,6 +128,13 @@ TEST_CASE("a flood of output is cut once, and the run goes on to its end", "[e2e
     CHECK(run["usage"]["log_bytes"].get<std::uint64_t>() >= 1'000'000'000U);
     const auto notes = daemon.run_log(run["id"], "note");
     CHECK(notes.find("limit") != std::string::npos);
+    // AddressSanitizer keeps what was freed, up to 256 MiB.
+    const std::uint64_t most = (std::getenv("BERTH_PROGRAMS") != nullptr ? 8U : 400U) * 1024;
+    for (const char* program : programs) {
+        const auto growth = most_memory(daemon.pid_of(program)) - before[program];
+        std::cout << program << " grew by " << growth << " KiB under 1 GB of output\n";
+        CHECK(growth <= most);
+    }
     CHECK(daemon.run_log(run["id"]).size() < 20'000'000);
 }
 
