@@ -168,9 +168,10 @@ TEST_CASE("what is refused is told to a listener, what looks absent is not", "[l
     CHECK(decide(filter, number_of("socket"), 40) == SECCOMP_RET_USER_NOTIF);
     CHECK(decide(filter, number_of("clone3")) == kAbsent);
     CHECK(decide(filter, 467) == kAbsent);
+    const Filter silent = script_filter();
     for (int number = 0; number < 1024; ++number)
         CHECK((decide(filter, number) == SECCOMP_RET_ALLOW) ==
-              (decide(script_filter(), number) == SECCOMP_RET_ALLOW));
+              (decide(silent, number) == SECCOMP_RET_ALLOW));
 }
 
 TEST_CASE("the strict filter refuses locks on files, the usual one only leases", "[launcher]") {
