@@ -37,6 +37,7 @@ TEST_CASE("requests that a provider wants as JSON are named", "[connectors]") {
 TEST_CASE("a kind of fields is read with its defaults", "[connectors]") {
     const auto kind = read_kind(std::string{kHead} + kField +
                                     "request: {header: X-Key, value: \"{api_key}\"}\n"
+                                    "headers: {Acme-Version: \"2025-01-01\"}\n"
                                     "hosts: [\"*.acme.example\"]\n",
                                 "kinds/acme.yaml");
     REQUIRE(kind);
@@ -47,6 +48,7 @@ TEST_CASE("a kind of fields is read with its defaults", "[connectors]") {
     CHECK(kind->fields[0].in_environment);
     CHECK(kind->request.place == RequestAuth::Place::header);
     CHECK(kind->request.value == "{api_key}");
+    CHECK(kind->headers == std::map<std::string, std::string>{{"Acme-Version", "2025-01-01"}});
     CHECK(kind->hosts == std::vector<std::string>{"*.acme.example"});
     CHECK_FALSE(kind->oauth2);
 }
@@ -168,6 +170,15 @@ TEST_CASE("each mistake in a kind is told with its file, line, field and cure", 
         {with("request: {cookie: a}\n"), "request: key 'cookie' is not known here; one of: header"},
         {with("base_url: a.example\n"), "5:11: base_url: must begin with 'https://'"},
         {with("hosts: a.example\n"), "5:8: hosts: must be a list of texts"},
+        {with("headers: [a]\n"), "5:10: headers: must be a map of texts, as in {name: text}"},
+        {with("headers: {A: 7}\n"), "5:14: headers.A: must be a text; put quotes around it"},
+        {with("headers: {\"A B\": c}\n"), "headers.A B: 'A B' is no name of a header"},
+        {with("headers: {Host: c}\n"), "headers.Host: the header 'Host' is not the caller's to"},
+        {with("headers: {A: \"b\\nC: d\"}\n"), "headers.A: the header 'A' has a value that no"},
+        {with("headers: {A: \"{api_key}\"}\n"),
+         "5:14: headers.A: is sent as it is, and cannot name a field; leave the braces out"},
+        {with("request: {header: A, value: \"{api_key}\"}\nheaders: {a: b}\n"),
+         "6:14: headers.a: is the header of 'request'; leave one of them out"},
         {with("hosts: [\"https://a.example\"]\n"),
          "5:9: hosts[0]: must be a host's name, without scheme, port and path"},
         {with("hosts: [a.example, \"*\"]\n"),

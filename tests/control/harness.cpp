@@ -15,8 +15,7 @@
 namespace berth::testing {
 
 ServerInThread::ServerInThread(const std::function<void(Router&)>& routes,
-                               const std::function<void(ServerOptions&)>& tune,
-                               Audience audience)
+                               const std::function<void(ServerOptions&)>& tune, Audience audience)
     : router_{audience} {
     ::signal(SIGPIPE, SIG_IGN);  // as berthd does
     socket_ = dir_.path() / "s";
