@@ -95,17 +95,30 @@ ipc::StartJob start_of(JobId id, Job& job, std::vector<ipc::Manifest> manifests,
 
 void JobFlow::run(Job job, Done<JobAnswer> done) {
     auto flight = std::make_shared<Flight>(Flight{std::move(job), std::move(done)});
-    if (waiting_.size() >= limits::kWaitingJobs)
-        return parts_.loop.later([flight, running = in_flight(), waiting = waiting_.size()] {
-            flight->done(fail(FailureKind::busy,
-                              "{} programs with the secrets of connections run and {} wait; try "
-                              "again in a moment",
-                              running, waiting));
-        });
+    if (auto may = may_wait(flight->job); !may)
+        return parts_.loop.later(
+            [flight, why = may.error()] { flight->done(tl::unexpected<Failure>{why}); });
     waiting_.push_back(std::move(flight));
     parts_.loop.later([this, alive = alive_] {
         if (*alive) next();
     });
+}
+
+Result<void> JobFlow::may_wait(const Job& job) const {
+    if (waiting_.size() >= limits::kWaitingJobs)
+        return fail(FailureKind::busy,
+                    "{} programs with the secrets of connections run and {} wait; try again in a "
+                    "moment",
+                    in_flight(), waiting_.size());
+    if (job.program != JobProgram::oauth) return {};
+    const auto same = std::ranges::count_if(waiting_, [&](const FlightPtr& flight) {
+        return JobSlots::same_partner(flight->job, job);
+    });
+    const auto all = slots_.of_partner(job) + static_cast<std::size_t>(same);
+    if (all >= JobSlots::kOfPartner + JobSlots::kWaitingOfPartner)
+        return fail(FailureKind::over_limit,
+                    "{} others wait for its provider, which is slow to answer", all);
+    return {};
 }
 
 // What refuses every job; with nothing, one may begin or has to wait.

@@ -75,6 +75,7 @@ private:
     };
 
     std::optional<Failure> refusal() const;
+    Result<void> may_wait(const Job& job) const;
     std::deque<FlightPtr>::iterator pick();
     void next();
     void refuse_waiting(const Failure& why);

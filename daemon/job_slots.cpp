@@ -22,15 +22,19 @@ void take_one_off(std::map<Key, std::size_t>& counts, const Key& key) {
 bool JobSlots::has_room(const Job& job) const {
     const std::size_t most = job.program == JobProgram::oauth ? kExchanges : kCalls;
     return in_flight() < limits::kJobs && of_program_[index(job.program)] < most &&
-           count_of(of_partner_, partner(job)) < kOfPartner &&
+           of_partner(job) < kOfPartner &&
            count_of(of_connection_, job.connection) < limits::kJobsOfConnection;
 }
 
 bool JobSlots::goes_before(const Job& one, const Job& other) const {
     const auto rank = [this](const Job& job) {
-        return std::tuple{job.program != JobProgram::oauth, count_of(of_partner_, partner(job))};
+        return std::tuple{job.program != JobProgram::oauth, of_partner(job)};
     };
     return rank(one) < rank(other);
+}
+
+std::size_t JobSlots::of_partner(const Job& job) const {
+    return count_of(of_partner_, partner(job));
 }
 
 void JobSlots::take(const Job& job) {

@@ -20,12 +20,20 @@ public:
     static constexpr std::size_t kCalls = 8;
     static constexpr std::size_t kExchanges = 14;
     static constexpr std::size_t kOfPartner = 4;  // of each program
+    // Exchanges of one partner, those that wait for a place too: each holds up a run in its own
+    // place, which others could use. (Calls are few: CallBudget.)
+    static constexpr std::size_t kWaitingOfPartner = 16;
     static_assert(kCalls + kOfPartner < limits::kJobs, "one who hangs leaves room for renewals");
 
     bool has_room(const Job& job) const;
     // Of two that have room: exchanges first, then the one whose partner has fewer. Neither: who
     // came first.
     bool goes_before(const Job& one, const Job& other) const;
+
+    std::size_t of_partner(const Job& job) const;
+    static bool same_partner(const Job& one, const Job& other) {
+        return partner(one) == partner(other);
+    }
 
     void take(const Job& job);
     void give_back(const Job& job);

@@ -52,11 +52,11 @@ public:
     virtual ~Jobs() = default;
     // It is on record before it starts; the use of its secrets connection_secrets() has
     // audited. Waits while there are too many (daemon/job_slots.h); `busy` when too many wait,
-    // or as its begins() says. `unavailable` when
-    // there is no runner, no sandbox, or it was killed: ours; `conflict` when the connection to
-    // the runner broke while it ran: what it asked for may have happened, and its answer may
-    // still come by on_left(). What the program itself makes of its partner's answer is in
-    // JobAnswer.
+    // or as its begins() says; `over_limit` when too many wait for this provider alone.
+    // `unavailable` when there is no runner, no sandbox, or it was killed: ours; `conflict` when
+    // the connection to the runner broke while it ran: what it asked for may have happened, and its
+    // answer may still come by on_left(). What the program itself makes of its partner's answer is
+    // in JobAnswer.
     virtual void run(Job job, Done<JobAnswer> done) = 0;
     // The answer is on the disk; to be called after each run() that had one. Until then the
     // runner keeps it, also for a berthd after this one, which gets it by on_left().

@@ -216,13 +216,19 @@ void Tokens::ask(const FlightPtr& flight, Asked asked) {
                                       answer.error().message),
                           parts_.clock.now() + kOursAgain};
         if (answer.error().kind == FailureKind::conflict) return lost(flight, std::move(ready));
+        if (answer.error().kind == FailureKind::over_limit) {  // the provider's doing
+            ready.end = End::later;
+            ready.when += std::chrono::milliseconds{oauth_dice() % 8192};  // not all at once
+        }
         drop(flight, ticket, std::move(ready));
     });
 }
 
-// Nothing came of it that the provider had a part in.
+// The provider was not asked.
 void Tokens::drop(const FlightPtr& flight, std::uint64_t ticket, TokensReady ready) {
-    ++(ready.end == End::ours ? counts_.ours : counts_.refused);
+    ++(ready.end == End::ours    ? counts_.ours
+       : ready.end == End::later ? counts_.outages
+                                 : counts_.refused);
     parts_.store.finish(
         [id = flight->connection, ticket](Db& db) { release_token(db, id, ticket); },
         [this, flight, ready, alive = alive_](Result<void>) mutable {

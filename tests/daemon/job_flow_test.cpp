@@ -315,11 +315,43 @@ TEST_CASE("what begins with a job is done when its turn has come, and may refuse
 TEST_CASE("too many waiting jobs are refused as busy", "[job_flow]") {
     House house;
     const auto all = limits::kWaitingJobs + limits::kJobsOfConnection;
-    for (std::size_t i = 0; i < all; ++i)
-        house.run(house.job());
+    for (std::size_t i = 0; i < all; ++i) {
+        auto job = house.job();
+        job.connector = ConnectorId{static_cast<std::int64_t>(i) + 1};
+        house.run(std::move(job));
+    }
     house.wait_answers(limits::kJobsOfConnection);  // before one could begin
     CHECK_FAILS(house.answers[0], FailureKind::busy, "256 wait; try again in a moment");
     CHECK(house.answers.size() == limits::kJobsOfConnection);
+}
+
+TEST_CASE("so many wait for one provider; the next is told at once, and those of others wait",
+          "[job_flow]") {
+    House house;
+    constexpr auto kMost = JobSlots::kOfPartner + JobSlots::kWaitingOfPartner;
+    for (std::size_t i = 0; i < kMost + 1; ++i)
+        house.run(house.job());
+    house.wait_answers(1);
+    CHECK_FAILS(house.answers[0], FailureKind::over_limit,
+                "20 others wait for its provider, which is slow to answer");
+    house.wait_started(JobSlots::kOfPartner);
+    house.run(house.job());  // those that have begun count, too
+    house.wait_answers(2);
+    CHECK(house.answers[1].error().kind == FailureKind::over_limit);
+    const Connection other = house.connect("other");
+    auto job = house.job("of another");
+    job.connection = other.id;
+    job.connector = other.connector_id;
+    house.run(job);
+    house.wait_started(JobSlots::kOfPartner + 1);
+    CHECK(house.record(house.played.started.back().job).purpose == "of another");
+    // Room for one more of the first comes with an answer.
+    house.played.say(house.end_of(house.played.started[0].job));
+    house.wait_answers(3);
+    house.run(house.job());
+    house.wait_started(JobSlots::kOfPartner + 2);
+    CHECK(house.answers.size() == 3);
+    CHECK(house.jobs.waiting() == JobSlots::kWaitingOfPartner);
 }
 
 TEST_CASE("a job of a connection that is gone is refused, and nothing starts", "[job_flow]") {

@@ -255,12 +255,12 @@ TEST_CASE("a run waits for what is busy, as long as it is patient", "[oauth]") {
                   .id;
         must(move_run(db, run, 1, RunState::preparing, "", house.clock.time));
     });
+    auto refusal = FailureKind::busy;
     const auto ask = [&] {
         std::optional<TokensReady> heard;
         house.first->tokens.before_run(run, [&](TokensReady ready) { heard = std::move(ready); });
         house.wait([&] { return heard || !house.first->jobs.asked.empty(); });
-        if (!heard)
-            house.first->jobs.take_first().done(fail(FailureKind::busy, "256 wait; try again"));
+        if (!heard) house.first->jobs.take_first().done(fail(refusal, "256 wait; try again"));
         house.wait([&] { return heard.has_value(); });
         return *heard;
     };
@@ -281,6 +281,18 @@ TEST_CASE("a run waits for what is busy, as long as it is patient", "[oauth]") {
         ready = ask();
         CHECK(ready.end == End::ours);
         CHECK_THAT(ready.why, Catch::Contains("256 wait; try again"));
+        CHECK(house.first->tokens.counts().ours == 2);
+    }
+    SECTION("the provider alone, which is no fault of ours") {
+        refusal = FailureKind::over_limit;
+        TokensReady ready = ask();
+        CHECK(ready.end == End::later);
+        CHECK(ready.when > house.clock.time);
+        house.clock.time += 1h;
+        ready = ask();
+        CHECK(ready.end == End::refused);
+        CHECK(house.first->tokens.counts().outages == 2);
+        CHECK(house.first->tokens.counts().ours == 0);
     }
 }
 
