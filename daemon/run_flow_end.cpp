@@ -1,4 +1,5 @@
 // The way back: what a run prints, and how it ended.
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -44,7 +45,8 @@ void RunFlow::output(ipc::Output message) {
     LogChunk chunk;
     chunk.run_id = live->run.id;
     chunk.seq = first_seq(message.attempt) + message.seq;
-    chunk.time = time_from_micros(message.time_us);
+    // Not before its run, though the clock may be: its day is one that is looked at.
+    chunk.time = std::max(time_from_micros(message.time_us), live->run.created);
     switch (message.stream) {
         case ipc::StreamKind::out: chunk.stream = OutputStream::out; break;
         case ipc::StreamKind::err: chunk.stream = OutputStream::err; break;

@@ -178,11 +178,13 @@ void LogStore::write_day(const std::string& day, const std::vector<const LogChun
 
 std::vector<LogChunk> LogStore::read_range(const Range& range) {
     const std::string first = to_utc_day(range.from);
-    const std::string last = to_utc_day(range.to);
+    const std::string last = to_utc_day(std::max(range.from, range.to));
+    const std::string ahead = range.now ? to_utc_day(*range.now) : "9999";
     std::vector<LogChunk> chunks;
-    for (const std::string& day : read_->all()) {
-        if (day_of(day) < first || day_of(day) > last) continue;
-        auto some = read_chunks(read_->get(day), range);
+    for (const std::string& file : read_->all()) {
+        const std::string day = day_of(file);
+        if ((day < first || day > last) && day <= ahead) continue;
+        auto some = read_chunks(read_->get(file), range);
         std::ranges::move(some, std::back_inserter(chunks));
     }
     // Each day gave its lowest; the lowest of all are among them. One chunk can be

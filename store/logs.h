@@ -48,6 +48,9 @@ public:
         std::uint64_t after = 0;
         std::int64_t limit = 500;
         std::optional<OutputStream> stream{};
+        // What lies in days after this one was written while the clock was ahead: it is
+        // looked at, whatever `to` says.
+        std::optional<Time> now{};
     };
     void read(Range range, Callback<void(Result<std::vector<LogChunk>>)> done);
 

@@ -65,6 +65,23 @@ TEST_CASE("a log that crosses midnight is read as one, from any place", "[store]
     CHECK(w.read({kRun, kEvening, kMorning, 10}).empty());
 }
 
+TEST_CASE("what was written while the clock was ahead is found when it is right again", "[store]") {
+    World w;
+    const Time ahead = kEvening + std::chrono::days{365};
+    must(w.append(
+        {chunk(1, kEvening, "before"), chunk(2, ahead, "meanwhile"), chunk(3, kMorning, "after")}));
+    LogStore::Range range{kRun, kEvening, kMorning};
+    CHECK(w.read(range).size() == 2);
+    range.now = kMorning;
+    const auto all = w.read(range);
+    REQUIRE(all.size() == 3);
+    CHECK(all[1].bytes == "meanwhile");
+    // A run that began then, and ended before it began.
+    range = {kRun, ahead, kEvening};
+    range.now = kMorning;
+    CHECK(w.read(range).size() == 1);
+}
+
 TEST_CASE("a chunk that comes twice is kept once", "[store]") {
     World w;
     must(w.append({chunk(1, kEvening, "first"), chunk(2, kEvening, "second")}));

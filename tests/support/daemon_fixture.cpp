@@ -78,6 +78,11 @@ bool eventually(const std::function<bool()>& is_true, std::chrono::milliseconds 
     }
 }
 
+fs::path programs() {
+    const char* given = std::getenv("BERTH_PROGRAMS");
+    return given != nullptr ? given : BERTH_BINARY_DIR "/bin";
+}
+
 std::string manifest(const std::string& command, const std::string& more) {
     return "version: 1.0\nbase: sh\nrun: " + json(command).dump() + "\n" + more;
 }
@@ -161,7 +166,7 @@ void Daemon::launch() {
         const int out = ::open((root_ / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
         ::dup2(out, 1);
         ::dup2(out, 2);
-        const auto program = std::string{BERTH_BINARY_DIR "/bin/berthd"};
+        const auto program = (program_.empty() ? programs() / "berthd" : program_).string();
         const auto config = (root_ / "berth.conf").string();
         ::execl(program.c_str(), program.c_str(), "--all", "--config", config.c_str(), nullptr);
         ::_exit(127);

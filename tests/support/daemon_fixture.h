@@ -33,6 +33,9 @@ public:
     Daemon& operator=(const Daemon&) = delete;
     ~Daemon();
 
+    // Instead of the build's programs, or those of the folder BERTH_PROGRAMS: this berthd and
+    // those beside it.
+    void use_program(std::filesystem::path berthd) { program_ = std::move(berthd); }
     void start();         // and waits until it is ready
     void launch();        // does not wait
     int stop(int signo);  // of `berthd --all`; its wait status
@@ -92,9 +95,12 @@ private:
     bool has_pool_ = true;
     std::optional<TempDir> own_root_;
     std::filesystem::path root_;
+    std::filesystem::path program_;
     pid_t pid_ = -1;
 };
 
+// Where the programs are that the daemons are started from.
+std::filesystem::path programs();
 // A PANDIUM.yaml that runs `command` under the host's shell.
 std::string manifest(const std::string& command, const std::string& more = "configs: {}\n");
 // Waits until `is_true`, at most `deadline`, which is for what never comes: no machine is
