@@ -1,12 +1,8 @@
-// The real daemons without room or without descriptors: what cannot be promised is
-// refused by name, what was begun is ended on record, and it heals by itself.
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+// The real daemons without room on the disk: what cannot be promised is refused by name, what
+// was begun is ended on record, and it heals by itself.
+#include <signal.h>
 
 #include <catch2/catch.hpp>
-#include <fstream>
 
 #include "base/text.h"
 #include "tests/store/small_disk.h"
@@ -51,55 +47,6 @@ json check_named(Daemon& daemon, const std::string& name) {
         if (check["name"] == name) return check;
     FAIL("the doctor has no check '" << name << "'");
     return {};
-}
-
-class Connections {
-public:
-    Connections(const std::filesystem::path& socket, int count) {
-        for (int i = 0; i < count; ++i) {
-            berth::Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-            sockaddr_un address{};
-            address.sun_family = AF_UNIX;
-            const std::string path = socket.string();
-            std::copy(path.begin(), path.end(), address.sun_path);
-            ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-            open_.push_back(std::move(fd));
-        }
-    }
-
-private:
-    std::vector<berth::Fd> open_;
-};
-
-// Of this process and of those it starts meanwhile.
-class FewDescriptors {
-public:
-    static constexpr std::size_t kFew = 96;
-    FewDescriptors() {
-        REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-        const rlimit few{kFew, before_.rlim_max};
-        REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
-    }
-    FewDescriptors(const FewDescriptors&) = delete;
-    FewDescriptors& operator=(const FewDescriptors&) = delete;
-    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
-private:
-    rlimit before_{};
-};
-
-std::size_t descriptors_of(pid_t pid) {
-    const auto entries = std::filesystem::directory_iterator{fmt::format("/proc/{}/fd", pid)};
-    return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
-}
-
-// Processor time so far.
-double cpu_seconds(pid_t pid) {
-    std::ifstream file{fmt::format("/proc/{}/stat", pid)};
-    std::string text{std::istreambuf_iterator<char>{file}, {}};
-    const auto fields = berth::split(text.substr(text.rfind(')') + 2), ' ');
-    return (std::stod(std::string{fields[11]}) + std::stod(std::string{fields[12]})) /
-           static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 }  // namespace
@@ -173,45 +120,5 @@ TEST_CASE("on a full disk live runs end on record, new ones are refused, and it 
         CHECK(metric(daemon, "berth_store_full") == "0");
         CHECK(daemon.request("GET", "/v2/ready").status == 200);
     }
-    daemon.stop(SIGTERM);
-}
-
-TEST_CASE("without descriptors berthd serves whom it has, and spins for nobody", "[e2e]") {
-    BERTH_NEEDS_SANDBOX();
-    const berth::TempDir root{"berth-few"};
-    Daemon daemon{root.path(), "pool_size = 0\n"};
-    {
-        const FewDescriptors few;  // the daemons inherit it
-        daemon.start();
-    }
-    const auto live = daemon.install("live", {{"PANDIUM.yaml", manifest(kWaits)}});
-    const auto before = start(daemon, live.tenant);
-    berth::Client admin{daemon.socket()};
-    REQUIRE(admin.get("/v2/health")->status == 200);
-
-    const pid_t berthd = daemon.pid_of("berthd");
-    REQUIRE(descriptors_of(berthd) < FewDescriptors::kFew);
-    {
-        const Connections flood{daemon.socket(), 200};
-        REQUIRE(eventually([&] { return descriptors_of(berthd) + 2 >= FewDescriptors::kFew; }));
-        const double cpu = cpu_seconds(berthd);
-        const auto began = std::chrono::steady_clock::now();
-        let_go(daemon);
-        // Whoever has a connection goes on; the run ends on record.
-        const auto status = "/v2/runs/triggers/" + before + "/status";
-        CHECK(eventually([&] {
-            const auto answer = admin.get(status);
-            return answer && answer->status == 200 &&
-                   json::parse(answer->body)["state"] == "succeeded";
-        }));
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-        // Asking a hundred times a second costs something; a loop that spins costs all.
-        const double busy = (cpu_seconds(berthd) - cpu) / took.count();
-        INFO("busy " << busy << " over " << took.count() << " s");
-        CHECK((busy < 0.8 || took < 2s));
-    }
-    CHECK(eventually([&] { return daemon.request("GET", "/v2/health").status == 200; }));
-    CHECK(daemon.run(live.tenant)["state"] == "succeeded");
-    CHECK(daemon.pid_of("berthd") == berthd);
     daemon.stop(SIGTERM);
 }
