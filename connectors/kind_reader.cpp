@@ -15,8 +15,8 @@ namespace {
 
 using Keys = KindFile::Keys;
 
-const Keys kKindKeys{"name",   "title",   "documentation", "auth",  "fields", "provisioning",
-                     "oauth2", "request", "headers",       "base_url", "hosts", "webhook"};
+const Keys kKindKeys{"name",   "title",   "documentation", "auth",     "fields", "provisioning",
+                     "oauth2", "request", "headers",       "base_url", "hosts",  "webhook"};
 const Keys kFieldKeys{"name",           "label",     "help", "secret",  "required",
                       "in_environment", "multiline", "env",  "pattern", "default_value"};
 
