@@ -187,6 +187,14 @@ std::int64_t Daemons::add_tenant(std::int64_t integration, const std::string& na
     return json::parse(must("POST", "/v2/tenants", wanted.dump()))["id"].get<std::int64_t>();
 }
 
+double Daemons::metric(std::string_view name) {
+    const auto text = must("GET", "/metrics");
+    for (const auto& line : split(text, '\n'))
+        if (line.starts_with(name) && line[name.size()] == ' ')
+            return to_number<double>(line.substr(name.size() + 1)).value_or(-1);
+    throw std::runtime_error{fmt::format("/metrics has no '{}'", name)};
+}
+
 std::map<std::string, double> Daemons::cpu_ms() const {
     std::map<std::string, double> found;
     for (const Process& process : children_of(pid_))

@@ -41,6 +41,9 @@ public:
                          const std::string& line);
     std::int64_t add_tenant(std::int64_t integration, const std::string& name);
 
+    // Of the line of /metrics that begins so.
+    double metric(std::string_view name);
+
     // Processor time by program; berth-launcher's has that of the sandboxes that have ended.
     std::map<std::string, double> cpu_ms() const;
     // By program: what each daemon takes.

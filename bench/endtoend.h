@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,15 +24,21 @@ struct OneRun {
 class EndToEnd {
 public:
     // So many tenants of one integration, whose release is a program that prints when it
-    // began. max_runs is `in_flight`.
-    EndToEnd(int tenants, int in_flight);
+    // began. max_runs is `in_flight`; without one all settings are as they come.
+    explicit EndToEnd(int tenants, std::optional<int> in_flight = {});
 
     OneRun run_once();
+    // Of the trigger's run: when its script began, once that has succeeded. Nothing: it has
+    // failed, or was not there at the deadline.
+    std::optional<Steady::time_point> first_byte(const std::string& trigger,
+                                                 Steady::time_point deadline);
     // Each client sends a trigger and waits until its run has ended, again and again.
     Sustained sustain(int clients, int count);
     // A trigger of each of `count` tenants waits; how fast they go when they may.
     Sustained work_off(int count);
 
+    Daemons& daemons() { return daemons_; }
+    const std::vector<std::int64_t>& tenants() const { return tenants_; }
     Steady::duration started_in() const { return started_in_; }
     std::map<std::string, double> resident_mib() const { return daemons_.resident_mib(); }
     // Processor time of a run by program, over all that were sustained or worked off.
@@ -48,6 +55,7 @@ private:
     std::vector<std::int64_t> tenants_;
     Cpu cpu_ms_;
     int runs_ = 0;
+    std::map<std::int64_t, Steady::time_point> first_bytes_;  // of runs that were asked for
     Client client_{daemons_.socket()};
 };
 

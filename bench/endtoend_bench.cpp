@@ -1,6 +1,7 @@
 // From a trigger through the API of real daemons to the first byte of a sandboxed script,
 // against one fsync and one posix_spawn; and how many runs a second are kept up with, against
-// a loop that spawns and keeps its records in SQLite. All in turns. `--peers` adds others.
+// a loop that spawns and keeps its records in SQLite. All in turns. `--peers` adds others;
+// `--load`, `--overload` and `--noisy` measure the same under load, instead.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -11,7 +12,9 @@
 
 #include "bench/endtoend.h"
 #include "bench/figures.h"
+#include "bench/noise.h"
 #include "bench/queue_peers.h"
+#include "bench/under_load.h"
 
 using namespace berth;
 using bench::Sustained;
@@ -33,6 +36,9 @@ struct Options {
     int max_runs = 8;
     std::string peers;
     std::string drivers = "bench/peers";
+    bool load = false, overload = false, noisy = false;
+    int tenants = 400;
+    int seconds = 20;
     std::uint64_t seed = 0;
     std::string json;
     bool check = false;
@@ -41,6 +47,12 @@ struct Options {
 struct Measured {
     bench::Samples accepted, first_byte, ended;
 };
+
+bool write_report(const bench::Figures& figures, const Options& options) {
+    const bool met = figures.print_goals();
+    figures.write(options.json);
+    return met || !options.check;
+}
 
 // Each round a block of each, in an order of its own; the first two of a block do not count.
 class Bench {
@@ -101,11 +113,7 @@ public:
         }
     }
 
-    bool report() {
-        const bool met = figures_.print_goals();
-        figures_.write(options_.json);
-        return met || !options_.check;
-    }
+    bool report() { return write_report(figures_, options_); }
 
 private:
     void block(const char* name, const std::function<bench::OneRun()>& run) {
@@ -186,6 +194,21 @@ private:
     bench::Figures figures_{"endtoend"};
 };
 
+bool measure_loads(const Options& options) {
+    bench::Figures figures{"endtoend"};
+    const std::uint64_t seed = bench::seed_of(options.seed);
+    if (options.load || options.overload) {
+        bench::UnderLoad load{{.tenants = options.tenants,
+                               .time = std::chrono::seconds{options.seconds},
+                               .seed = seed},
+                              figures};
+        if (options.load) load.curve();
+        if (options.overload) load.overload();
+    }
+    if (options.noisy) bench::measure_noise(options.n, options.rounds, seed, figures);
+    return write_report(figures, options);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -203,11 +226,20 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1, 64));
     app.add_option("--peers", options.peers, "folder with the others' node_modules");
     app.add_option("--drivers", options.drivers, "folder with what speaks to them");
+    app.add_flag("--load", options.load, "latency at shares of the capacity");
+    app.add_flag("--overload", options.overload, "at twice and ten times the capacity");
+    app.add_flag("--noisy", options.noisy, "beside a tenant that takes all it can");
+    app.add_option("--seconds", options.seconds, "of each step of a load")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--tenants", options.tenants, "that a load is spread over")
+        ->check(CLI::PositiveNumber);
     app.add_option("--seed", options.seed, "of the order; else BERTH_SEED, else a fresh one");
     app.add_option("--json", options.json, "write the figures here too");
     app.add_flag("--check", options.check, "fail when a goal is missed");
     CLI11_PARSE(app, argc, argv);
     try {
+        if (options.load || options.overload || options.noisy)
+            return measure_loads(options) ? 0 : 1;
         if (!bench::go_first()) fmt::print("not allowed to go before others\n");
         Bench bench{options};
         bench.starts();

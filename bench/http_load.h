@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/bench.h"
+#include "bench/http_wire.h"
 
 namespace berth::bench {
 
@@ -14,9 +15,6 @@ struct Load {
     double per_second = 0;
     Samples waits;  // from the request to the whole answer
 };
-
-// A POST without a body.
-std::string post_request(const std::string& target);
 
 // A connection for each of `requests`, and `total` requests over all of them. Every answer
 // must be a 2xx; throws with what it was otherwise.

@@ -1,15 +1,13 @@
 // soak [RUNS]: many runs of a trivial script through the real daemons, and whether
 // anything grows with them: memory, descriptors, the write-ahead log, the time a run
 // takes. Exits 1 when something does; ./dev soak.
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <deque>
-#include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,6 +16,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "bench/daemons.h"
+#include "bench/process_use.h"
 
 using namespace berth;
 using namespace berth::bench;
@@ -36,71 +35,16 @@ constexpr double kWalMib = 64;
 constexpr int kSpareDescriptors = 6;
 constexpr int kLongEnough = 5'000;  // before that, memory is still finding its level
 
-struct Use {
-    double resident_kib = 0;
-    double proportional_kib = 0;  // pages that several share are counted in shares
-    double own_kib = 0;           // of no file
-    int descriptors = 0;
-};
-using Uses = std::map<std::string, Use>;
-
 // What was seen after a tenth of the runs.
 struct Part {
     int runs = 0;
     Uses uses;
     double wal_mib = 0;
     double store_mib = 0;
+    double databases_kib = 0;  // of berthd's memory: pages that its databases keep
     double seconds = 0;
     Samples times;
 };
-
-pid_t peer_of(const fs::path& socket) {
-    const Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string path = socket.string();
-    std::copy(path.begin(), path.end(), address.sun_path);
-    check(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address),
-          "connecting to '{}'", path);
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    check(::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size), "asking who listens");
-    return peer.pid;
-}
-
-std::string field_of(const fs::path& status, const std::string& name) {
-    std::ifstream file{status};
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with(name + ":")) return std::string{trim(line.substr(name.size() + 1))};
-    return {};
-}
-
-// The daemons are the children of one supervisor; it made the socket, so it is the peer.
-Uses uses_of(pid_t supervisor) {
-    Uses uses;
-    for (const auto& entry : fs::directory_iterator{"/proc"}) {
-        const auto pid = to_number<pid_t>(entry.path().filename().string());
-        if (!pid) continue;
-        const auto status = entry.path() / "status";
-        const auto name = field_of(status, "Name");
-        if (to_number<pid_t>(field_of(status, "PPid")) != supervisor || !name.starts_with("berth"))
-            continue;
-        Use use;
-        const auto kib = [&](const char* line) {
-            const auto text = field_of(entry.path() / "smaps_rollup", line);
-            return to_number<double>(text.substr(0, text.find(' '))).value_or(0);
-        };
-        use.resident_kib = kib("Rss");
-        use.proportional_kib = kib("Pss");
-        use.own_kib = kib("Anonymous");
-        std::error_code gone;
-        for (fs::directory_iterator it{entry.path() / "fd", gone}, end; it != end;
-             it.increment(gone))
-            ++use.descriptors;
-        uses[name] = use;
-    }
-    return uses;
-}
 
 std::map<std::string, int> descriptors_of(const Uses& uses) {
     std::map<std::string, int> counts;
@@ -109,21 +53,12 @@ std::map<std::string, int> descriptors_of(const Uses& uses) {
     return counts;
 }
 
-// The value of one line of /metrics.
-double metric(Daemons& daemons, std::string_view name) {
-    const auto text = daemons.must("GET", "/metrics");
-    for (const auto& line : split(text, '\n'))
-        if (line.starts_with(name) && line[name.size()] == ' ')
-            return to_number<double>(line.substr(name.size() + 1)).value_or(-1);
-    throw std::runtime_error{fmt::format("/metrics has no '{}'", name)};
-}
-
 // Whether all sandboxes are there that berth-runner keeps ready: each has descriptors, so
 // only then two counts can be compared. Half as many as are parked are complete.
 bool all_are_ready(Daemons& daemons) {
-    const double size = metric(daemons, "berth_pool_size");
-    return metric(daemons, "berth_pool_parked") == size &&
-           metric(daemons, "berth_pool_complete") == std::ceil(size / 2);
+    const double size = daemons.metric("berth_pool_size");
+    return daemons.metric("berth_pool_parked") == size &&
+           daemons.metric("berth_pool_complete") == std::ceil(size / 2);
 }
 
 // Looks until all is ready, and nothing has moved for a while that is longer than the
@@ -219,11 +154,11 @@ private:
 };
 
 // Kibibytes per thousand runs, through all parts but the first.
-double slope(const std::vector<Part>& parts, const std::string& program) {
+double slope(const std::vector<Part>& parts, const std::function<double(const Part&)>& kib_of) {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
     for (std::size_t i = 1; i < parts.size(); ++i) {
         const double runs = parts[i].runs / 1000.0;
-        const double kib = parts[i].uses.at(program).resident_kib;
+        const double kib = kib_of(parts[i]);
         n += 1, x += runs, y += kib, xx += runs * runs, xy += runs * kib;
     }
     const double spread = n * xx - x * x;
@@ -238,10 +173,19 @@ int judge(const std::vector<Part>& parts) {
     };
     const Part& early = parts[1];
     const Part& last = parts.back();
+    // Pages are kept up to a number, so they are no leak, and a short run only sees them grow.
+    const double pages = slope(parts, [](const Part& part) { return part.databases_kib; });
+    const double own =
+        slope(parts, [](const Part& part) { return part.uses.at("berthd").own_kib; });
+    std::printf("berthd's databases' pages: %.1f KiB per 1000 runs, %.0f KiB at the end\n", pages,
+                last.databases_kib);
+    std::printf("berthd without them and without files: %.1f KiB per 1000 runs\n", own - pages);
     for (const auto& [program, use] : last.uses) {
-        const double kib = slope(parts, program);
-        std::printf("%-15s %8.1f KiB per 1000 runs (goal %.0f)\n", program.c_str(), kib,
-                    kGoalKibPerThousand);
+        const double kib =
+            slope(parts, [&](const Part& part) { return part.uses.at(program).resident_kib; }) -
+            (program == "berthd" ? pages : 0);
+        std::printf("%-15s %8.1f KiB per 1000 runs (goal %.0f)%s\n", program.c_str(), kib,
+                    kGoalKibPerThousand, program == "berthd" ? ", without those pages" : "");
         if (use.descriptors > early.uses.at(program).descriptors + kSpareDescriptors)
             complain(fmt::format("{} has {} descriptors, {} after the second part", program,
                                  use.descriptors, early.uses.at(program).descriptors));
@@ -294,7 +238,7 @@ int soak(int runs) {
     std::printf("%9s %9s %9s %9s", "runs", "runs/s", "p50 ms", "p99 ms");
     for (const auto& [program, use] : uses_of(supervisor))
         std::printf(" %20s", (program + " KiB/fd").c_str());
-    std::printf(" %8s %10s\n", "WAL MiB", "store MiB");
+    std::printf(" %8s %10s %10s\n", "WAL MiB", "store MiB", "pages KiB");
     for (int i = 1; i <= kParts; ++i) {
         Part part;
         const auto began = Steady::now();
@@ -304,12 +248,13 @@ int soak(int runs) {
         part.uses = uses_at_rest(daemons, supervisor, load);
         part.wal_mib = mib_of(daemons.store_dir() / "berth.db-wal");
         part.store_mib = mib_of(daemons.store_dir() / "berth.db");
+        part.databases_kib = daemons.metric("berth_store_memory_bytes") / 1024;
         std::printf("%9d %9.1f %9.1f %9.1f", part.runs,
                     static_cast<double>(part.times.size()) / part.seconds,
                     part.times.percentile(0.5) / 1e3, part.times.percentile(0.99) / 1e3);
         for (const auto& [program, use] : part.uses)
             std::printf(" %14.0f / %3d", use.resident_kib, use.descriptors);
-        std::printf(" %8.1f %10.1f\n", part.wal_mib, part.store_mib);
+        std::printf(" %8.1f %10.1f %10.0f\n", part.wal_mib, part.store_mib, part.databases_kib);
         std::fflush(stdout);
         parts.push_back(std::move(part));
     }

@@ -83,3 +83,43 @@ TEST_CASE("the end-to-end bench runs what it was asked to, and its states are in
     CHECK(value(written, "bare loop with SQLite FULL, 2 at once: runs") > 0);
     CHECK(value(written, "berthd resident") > 0);
 }
+
+// As little as shows that each step counts what it says; how much berthd takes is not looked at.
+TEST_CASE(
+    "under load and overload nothing that was accepted is lost, and who is refused is told when",
+    "[bench]") {
+    BERTH_NEEDS_SANDBOX();
+    const json written = run_bench("endtoend_bench", "--load --overload --seconds 1 --tenants 20");
+    for (const char* step : {"at 50 %", "at 80 %", "at 100 %"}) {
+        const double accepted = value(written, fmt::format("{}: accepted", step));
+        CHECK(accepted > 0);
+        CHECK(value(written, fmt::format("{}: first byte, n", step)) == accepted);
+        CHECK(value(written, fmt::format("{}: accepted and lost", step)) == 0);
+        CHECK(value(written, fmt::format("{}: not accepted", step)) == 0);
+    }
+    for (const char* step : {"2 times the capacity", "10 times the capacity", "64 clients",
+                             "128 clients", "640 clients"}) {
+        INFO(step);
+        const auto of = [&](const char* what) {
+            return value(written, fmt::format("{}: {}", step, what));
+        };
+        CHECK(of("accepted") > 0);
+        CHECK(of("accepted and lost") == 0);
+        CHECK(of("never answered") == 0);
+        CHECK(of("refused, not told when to come again") == 0);
+        CHECK(of("connections closed without an answer") == 0);
+        CHECK(of("asked") == of("accepted") + of("refused"));
+    }
+    // As many connections as one user may have are served, whoever else asks.
+    CHECK(value(written, "640 clients: refused") > 0);
+    CHECK(value(written, "128 clients: refused") == 0);
+}
+
+TEST_CASE("the noise that starts are measured beside is there", "[bench]") {
+    BERTH_NEEDS_SANDBOX();
+    const json written = run_bench("endtoend_bench", "--noisy --n 2 --rounds 1");
+    for (const char* name : {"quiet", "print", "multiply", "fill", "all"})
+        CHECK(value(written, fmt::format("{}: first byte, n", name)) == 2);
+    for (const char* name : {"print", "multiply", "fill", "all"})
+        CHECK(value(written, fmt::format("{}: processor time that the noise had", name)) > 0);
+}
