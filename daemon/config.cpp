@@ -67,9 +67,10 @@ Result<Config> parse_config(std::string_view text, const std::string& file_name)
         const auto line = trim(raw);
         if (line.empty() || line.front() == '#') continue;
         const auto equals = line.find('=');
+        // Not the rest of it, which may be the arguments of root_key_command.
         if (equals == std::string_view::npos)
             return fail_at(FailureKind::invalid, where, "{}: '{}' is not a 'key = value' line",
-                           where, printable(line, 80));
+                           where, printable(line.substr(0, line.find_first_of(" \t")), 80));
         const std::string key{trim(line.substr(0, equals))};
         const auto wrong = set_key(config, key, trim(line.substr(equals + 1)));
         if (!wrong)

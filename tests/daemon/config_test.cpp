@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <set>
 
+#include "daemon/config_keys.h"
 #include "daemon/supervisor.h"
 
 using namespace berth;
@@ -131,6 +133,34 @@ TEST_CASE("grants are for the integration that the line names", "[daemon]") {
           Granted{false, "/srv/x", {"bpf", "perf_event_open"}});
     CHECK(granted_to(config->grants, "other") == Granted{false, "", {"bpf"}});
     CHECK(granted_to({}, "other") == Granted{});
+}
+
+// S16. An administrator sees what he must correct; arguments of a command may be a secret.
+TEST_CASE("no refusal of a setting repeats its value, but of those that are lists of names",
+          "[daemon]") {
+    const std::string canary = "cnry-7x2q9v";
+    auto keys = setting_names();
+    keys.insert(keys.end(), {"grant.*", "grant.shop", "cgroup_root", "allow_host_network"});
+    std::set<std::string> quoted;
+    std::size_t refused = 0;
+    const auto ask = [&](const std::string& key, const std::string& line) {
+        INFO(line);
+        const auto config = parse_config(line, "berth.conf");
+        if (config) return;
+        ++refused;
+        if (config.error().message.find(canary) != std::string::npos) quoted.insert(key);
+    };
+    for (const std::string& key : keys) {
+        for (const std::string& value :
+             {canary, "/x/" + canary + "/../\x01", "1" + canary, canary + "," + canary,
+              "https://user:" + canary + "@[", "-1 " + canary, canary + ":99999"})
+            ask(key, key + " = " + value);
+        ask("(no '=')", key + " " + canary);
+        ask("(twice)", key + " = " + canary + "\n" + key + " = " + canary);
+    }
+    ask("(no '=')", "root_key_command /usr/bin/fetch --token " + canary);
+    CHECK(refused > 3 * keys.size());
+    CHECK(quoted == std::set<std::string>{"(twice)", "egress_allow", "grant.*", "grant.shop"});
 }
 
 TEST_CASE("a file that is not there is refused with the command that makes one", "[daemon]") {

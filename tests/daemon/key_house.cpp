@@ -172,14 +172,10 @@ void KeyHouse::fill() {
         must(store(i, values[i]));
 }
 
-std::optional<Failure> KeyHouse::open(std::size_t tenant) {
-    struct Opening {
-        std::vector<ipc::RunSecret> secrets;
-        std::vector<ipc::Manifest> manifests;
-    };
+Result<KeyHouse::Sealed> KeyHouse::sealed(std::size_t tenant) {
     const KeyScope scope{KeyScope::Kind::tenant, tenants[tenant].value};
-    auto opening = read_now(*daemon->store, loop, [scope](Db& db) -> Result<Opening> {
-        Opening all;
+    return read_now(*daemon->store, loop, [scope](Db& db) -> Result<Sealed> {
+        Sealed all;
         auto manifest = manifest_of(db, scope);
         if (!manifest) return pass_on(manifest);
         all.manifests.push_back(std::move(*manifest));
@@ -199,12 +195,16 @@ std::optional<Failure> KeyHouse::open(std::size_t tenant) {
         }
         return all;
     });
-    if (!opening) return opening.error();
-    const auto opened = runner.keys().open(opening->secrets, opening->manifests);
+}
+
+std::optional<Failure> KeyHouse::open(std::size_t tenant) {
+    const auto stored = sealed(tenant);
+    if (!stored) return stored.error();
+    const auto opened = runner.keys().open(stored->secrets, stored->manifests);
     if (!opened) return opened.error();
     std::map<std::string, std::string> found;
     for (std::size_t i = 0; i < opened->size(); ++i)
-        found[opening->secrets[i].where.field] = (*opened)[i].reveal();
+        found[stored->secrets[i].where.field] = (*opened)[i].reveal();
     if (found != values[tenant])
         return Failure{FailureKind::invalid, "the values are not those that were stored", {}};
     return {};

@@ -86,8 +86,14 @@ public:
     // Seals and stores all values through Keys::store_secrets.
     void fill();
     Result<Connection> store(std::size_t tenant, std::map<std::string, std::string> values);
-    // As a run does it: one snapshot of the store, then the runner's check and opening. The
-    // first refusal, or nothing when all have the value they should.
+    // What a run of the tenant gets, as berthd hands it over: one snapshot of the store.
+    struct Sealed {
+        std::vector<ipc::RunSecret> secrets;
+        std::vector<ipc::Manifest> manifests;
+    };
+    Result<Sealed> sealed(std::size_t tenant);
+    // As a run does it: that, then the runner's check and opening. The first refusal, or
+    // nothing when all have the value they should.
     std::optional<Failure> open(std::size_t tenant);
     std::optional<Failure> open_all();
 

@@ -1,5 +1,5 @@
-// Rotation of keys: while secrets are opened and written, with either side dying at every
-// message and operation, and that nothing is left under an old key.
+// Rotation of keys: with either side dying at every message and operation, and that nothing is
+// left under an old key. While secrets are opened and written: rotation_load_test.cpp.
 #include "daemon/rotation.h"
 
 #include <iostream>
@@ -9,7 +9,6 @@
 #include "store/oauth_tokens.h"
 #include "store/rotations.h"
 #include "tests/daemon/key_house.h"
-#include "tests/support/seed.h"
 
 using namespace berth;
 using namespace berth::test;
@@ -184,30 +183,6 @@ TEST_CASE("the secrets of one connection are opened each under its own key durin
     CHECK(material.key_of(*material.find_secret("field1")).id != next.id);
     house.values[0]["field0"] = "written meanwhile";
     CHECK(trouble(house.open_all()) == "");
-}
-
-// S7 in one process; the real programs are killed in tests/e2e/vault_test.cpp.
-TEST_CASE("secrets are opened and written all the while", "[rotation]") {
-    KeyHouse house{20, 15};
-    house.fill();
-    std::int64_t opened = 0;
-    auto random = seeded_random("secrets are opened all the while");
-    for (const auto kind : {RotationKind::kek, RotationKind::data, RotationKind::data}) {
-        must(house.rotate(of(kind)));
-        do {
-            const auto tenant = below(random, house.tenants.size());
-            REQUIRE(trouble(house.open(tenant)) == "");
-            ++opened;
-            if (below(random, 4) != 0) continue;
-            const auto field = fmt::format("field{}", below(random, 15));
-            const auto value = fmt::format("written {}", opened);
-            must(house.store(tenant, {{field, value}}));
-            house.values[tenant][field] = value;
-        } while (house.rotating());
-    }
-    CHECK(trouble(house.open_all()) == "");
-    std::cout << "opened " << opened << " times during three rotations of 300 secrets: 0 failed\n";
-    CHECK(opened > 0);
 }
 
 TEST_CASE("the runner may die at every message of a rotation", "[rotation]") {

@@ -1,20 +1,20 @@
-// A thousand secrets through everything that takes, uses or could show one; then every file,
-// every answer and the memory of berthd are searched for them, in all the forms that masking
-// knows. None may be found, and one that is planted must be.
-#include <fcntl.h>
+// A thousand secrets through everything that takes, uses or could show one. Meanwhile each file
+// is searched for them as it is written, and the arguments of each program as it begins; then
+// every file, every answer and the memory of berthd. All in the forms that masking knows. None
+// may be found, and one that is planted must be.
 #include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <iostream>
-#include <memory>
-#include <sstream>
+#include <optional>
 
-#include "base/fd.h"
 #include "base/text.h"
 #include "tests/calls/partner.h"
+#include "tests/e2e/exec_watch.h"
+#include "tests/e2e/file_watch.h"
 #include "tests/e2e/finder.h"
+#include "tests/e2e/scan.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 #include "tests/support/seed.h"
@@ -30,78 +30,12 @@ constexpr std::size_t kTenants = 16;
 constexpr std::size_t kFields = 50;  // of a connection without a kind
 constexpr std::size_t kSecrets = 1'000;
 
-struct Scan {
-    std::size_t things = 0;
-    std::size_t hits = 0;
-    std::uint64_t bytes = 0;
-    std::string where;
-};
-
-Scan scan_files(Finder& finder, const fs::path& folder) {
-    Scan scan;
-    const auto before = finder.total();
-    for (const auto& entry : fs::recursive_directory_iterator{folder}) {
-        std::error_code gone;
-        if (!entry.is_regular_file(gone)) continue;
-        std::ifstream file{entry.path(), std::ios::binary};
-        std::stringstream all;
-        all << file.rdbuf();
-        ++scan.things;
-        if (const auto hits = finder.in(all.str()); hits > 0) {
-            scan.hits += hits;
-            scan.where += fmt::format("{}: {}\n", entry.path().string(), hits);
-        }
-    }
-    scan.bytes = finder.total() - before;
-    return scan;
-}
-
-enum class Until { end, first_hit };
-
-// All that a process can read of itself.
-Scan scan_memory(Finder& finder, pid_t pid, Until until = Until::end) {
-    constexpr std::uint64_t kShadow = std::uint64_t{64} << 30;  // AddressSanitizer's own
-    Scan scan;
-    const auto before = finder.total();
-    const berth::Fd memory{::open(fmt::format("/proc/{}/mem", pid).c_str(), O_RDONLY | O_CLOEXEC)};
-    REQUIRE(memory);
-    std::ifstream maps{fmt::format("/proc/{}/smaps", pid)};
-    std::uint64_t begin = 0, end = 0;
-    std::string name;
-    std::string part(1 << 20, '\0');
-    for (std::string line; std::getline(maps, line);) {
-        const auto dash = line.find('-');
-        std::istringstream words{line};
-        std::string first;
-        words >> first;
-        if (!first.ends_with(":") && dash != std::string::npos) {
-            begin = std::stoull(first.substr(0, dash), nullptr, 16);
-            end = std::stoull(first.substr(first.find('-') + 1), nullptr, 16);
-            name = line;
-        }
-        std::uint64_t resident = 0;
-        if (first != "Rss:" || !(words >> resident) || resident == 0 || end - begin > kShadow)
-            continue;
-        if (until == Until::first_hit && scan.hits > 0) break;
-        ++scan.things;
-        finder.begin();
-        for (std::uint64_t at = begin; at < end; at += part.size()) {
-            const auto wanted = std::min<std::uint64_t>(part.size(), end - at);
-            const auto got = ::pread(memory.get(), part.data(), wanted, static_cast<off_t>(at));
-            if (got <= 0) break;
-            if (const auto hits = finder.read({part.data(), static_cast<std::size_t>(got)})) {
-                scan.hits += hits;
-                scan.where += fmt::format("{} near {:x}: {}\n", name, at, hits);
-            }
-        }
-    }
-    scan.bytes = finder.total() - before;
-    return scan;
-}
-
 class World {
 public:
     explicit World(const std::vector<std::string>& secrets) : secrets_{secrets} {
+        daemon.launch();
+        programs.emplace(daemon.supervisor());
+        daemon.wait_ready();
         must("POST", "/v2/connectors", {{"name", "plain"}});
         must("POST", "/v2/connectors", {{"name", "echo"}, {"kind", "api-key"}});
         must("POST", "/v2/connectors", {{"name", "basic"}, {"kind", "basic"}});
@@ -252,8 +186,11 @@ public:
     std::vector<std::int64_t> tenants;
     std::vector<std::string> answers;
     Partner partner;
+    TempDir root{"berth-e2e"};
     Daemon daemon{
+        root.path(),
         fmt::format("egress_allow = 127.0.0.1:{0}\negress_ports = 80, 443, {0}\n", partner.port())};
+    std::optional<ExecWatch> programs;
 
 private:
     static std::string of(std::int64_t tenant, const std::string& connector) {
@@ -271,7 +208,8 @@ TEST_CASE("a thousand secrets leave no trace in files, answers and the memory of
           "[e2e][canary]") {
     BERTH_NEEDS_SANDBOX();
     const auto secrets = make_canaries(kSecrets);
-    Finder finder{secrets};
+    Finder finder{secrets}, of_files{secrets};
+    FileWatch written{[&](std::string_view content) { return of_files.in(content); }};
     World world{secrets};
     world.connect();
     world.run_all();
@@ -292,17 +230,30 @@ TEST_CASE("a thousand secrets leave no trace in files, answers and the memory of
     }
     const Scan files = scan_files(finder, world.daemon.root());
     const Scan memory = scan_memory(finder, world.daemon.pid_of("berthd"));
+    const auto programs = world.programs->seen();
+    const auto in_arguments = finder.in(programs.arguments);
+    const FileWatch::Seen& changed = written.finish();
     std::cout << fmt::format(
         "{} secrets in {} forms; hits: {} in {} answers ({} KiB), {} in {} files ({} KiB), {} in "
-        "{} regions of berthd's memory ({} MiB)\n",
+        "{} regions of berthd's memory ({} MiB)\n"
+        "meanwhile: {} in {} files at {} changes ({} MiB), {} in the arguments of {} programs\n",
         secrets.size(), finder.forms(), answers.hits, answers.things, answers.bytes >> 10,
-        files.hits, files.things, files.bytes >> 10, memory.hits, memory.things,
-        memory.bytes >> 20);
+        files.hits, files.things, files.bytes >> 10, memory.hits, memory.things, memory.bytes >> 20,
+        changed.hits, changed.files.size(), changed.changes, changed.bytes >> 20, in_arguments,
+        programs.programs);
     std::cout.flush();
+    INFO("while it was written:\n" << changed.where);
     INFO("answers:\n" << answers.where << "files:\n" << files.where << "memory:\n" << memory.where);
     CHECK(answers.hits == 0);
     CHECK(files.hits == 0);
     CHECK(memory.hits == 0);
+    CHECK(changed.hits == 0);
+    CHECK(in_arguments == 0);
+    // A run each, calls, tokens; the store's log was seen as it was written.
+    CHECK(programs.programs > 5 * kTenants);
+    CHECK(programs.arguments.find("berth-runner") != std::string::npos);
+    CHECK(std::ranges::any_of(changed.files,
+                              [](const auto& name) { return name.ends_with("berth.db-wal"); }));
     CHECK(files.things > 10);
     CHECK(memory.bytes > 1'000'000);
 

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include "base/crypto.h"
@@ -81,6 +83,12 @@ Found copies_in(pid_t pid, const std::string& bytes) {
     return found;
 }
 
+std::string name_of(pid_t pid) {
+    std::string name;
+    std::ifstream{fmt::format("/proc/{}/comm", pid)} >> name;
+    return name;
+}
+
 constexpr std::size_t kRuns = 20;
 
 }  // namespace
@@ -111,6 +119,53 @@ TEST_CASE("neither berthd nor the runner holds a secret once it was handed on", 
     }
 }
 
+// S11: the plaintext is handed to the script; what is left is what the masker was made of.
+TEST_CASE("while a run lives the runner has one copy of its secret at most, and none after it",
+          "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    const std::string canary = "canary-" + berth::to_hex(berth::random_bytes(24));
+    daemon.must("POST", "/v2/connectors", {{"name", "shop"}});
+    const auto made = daemon.install(
+        "holder", {{"PANDIUM.yaml", manifest("echo $PAN_SEC_SHOP_TOKEN >&2; exec sleep 300")}},
+        {{"connectors", {{{"name", "shop"}}}}});
+    daemon.must("PUT", fmt::format("/v2/tenants/{}/connectors/shop/connection", made.tenant),
+                {{"secrets", {{"token", canary}}}});
+    const auto trigger = daemon.sync(made.tenant);
+    pid_t sleeping = -1;
+    REQUIRE(eventually([&] {
+        for (const pid_t pid : daemon.sandboxed_processes())
+            if (name_of(pid) == "sleep") sleeping = pid;
+        return sleeping > 0;
+    }));
+    const json status = daemon.must("GET", "/v2/runs/triggers/" + trigger + "/status");
+    const auto run = status["run_id"].get<std::int64_t>();
+    // What it printed was masked: the runner is done with it.
+    REQUIRE(eventually([&] { return daemon.run_log(run).find("***") != std::string::npos; }));
+
+    const Found live = copies_in(daemon.pid_of("berth-runner"), canary);
+    INFO("while the run lives:\n" << live.where);
+    CHECK(live.copies <= 1);
+    for (const char* program : {"berthd", "berth-launcher", "berth-egress"}) {
+        const Found none = copies_in(daemon.pid_of(program), canary);
+        INFO(program << "\n" << none.where);
+        CHECK(none.copies == 0);
+    }
+    CHECK(copies_in(sleeping, canary).copies > 0);  // the control: its environment
+
+    daemon.must("POST", fmt::format("/v2/runs/{}/cancel", run));
+    CHECK(daemon.wait_run(trigger)["state"] == "cancelled");
+    Found after;
+    const bool gone = eventually([&] {
+        after = copies_in(daemon.pid_of("berth-runner"), canary);
+        return after.copies == 0;
+    });
+    INFO("after it:\n" << after.where);
+    CHECK(gone);
+    std::cout << "copies of a secret in the runner: " << live.copies << " while its run lives, "
+              << after.copies << " after it\n";
+}
+
 TEST_CASE("a run finds nothing of the secrets of another run that is live", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
@@ -126,12 +181,8 @@ TEST_CASE("a run finds nothing of the secrets of another run that is live", "[e2
     daemon.sync(holder.tenant);
     // Its sleep is in the sandbox once the secret is in all three folders.
     REQUIRE(eventually([&] {
-        for (const pid_t pid : daemon.sandboxed_processes()) {
-            std::ifstream file{fmt::format("/proc/{}/comm", pid)};
-            std::string name;
-            if (file >> name && name == "sleep") return true;
-        }
-        return false;
+        const auto all = daemon.sandboxed_processes();
+        return std::ranges::any_of(all, [](pid_t pid) { return name_of(pid) == "sleep"; });
     }));
 
     // Brackets, so that the search does not find itself.
