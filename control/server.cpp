@@ -1,7 +1,9 @@
 #include "control/server.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -9,6 +11,28 @@
 #include "control/wire.h"
 
 namespace berth {
+namespace {
+
+// Where a process may open few files, one socket's clients have a part of them: the rest is
+// for the other socket, the store, the logs, the runs.
+HttpLimits within_descriptors(HttpLimits limits) {
+    rlimit files{};
+    check(::getrlimit(RLIMIT_NOFILE, &files), "reading the limit of open files");
+    limits.connections = std::min<std::size_t>(limits.connections, files.rlim_cur / 4);
+    limits.connections_per_uid =
+        std::min<std::size_t>(limits.connections_per_uid, files.rlim_cur / 8);
+    limits.refusals = std::min<std::size_t>(limits.refusals, files.rlim_cur / 16);
+    return limits;
+}
+
+// To a client that is let go at once: on a Unix socket what was written is read behind the
+// close too, unless it goes on sending.
+void tell(int client, const ErrorAnswer& why) {
+    const std::string text = to_wire(refusal(why), Method::get, Closing::yes);
+    (void)::send(client, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+}  // namespace
 
 Server::Server(Loop& loop, const Clock& clock, Fd listening, const Router& router,
                ServerOptions options)
@@ -17,6 +41,7 @@ Server::Server(Loop& loop, const Clock& clock, Fd listening, const Router& route
       router_{router},
       options_{std::move(options)},
       sweep_{loop, [this] { sweep(); }} {
+    options_.limits = within_descriptors(options_.limits);
     listener_.emplace(loop_, std::move(listening), [this](Fd fd) { accept(std::move(fd)); });
 }
 
@@ -37,8 +62,8 @@ void Server::accept(Fd fd) {
         else if (!has_room_for(peer.uid))
             refusal = error_answer(
                 Failure{FailureKind::busy, "too many connections are open; try again", {}});
-        // So many are being turned away that the next one is not even told.
-        if (refusal && refused_ >= options_.limits.refusals) return;
+        // So many are being turned away that of the next one nothing is kept.
+        if (refusal && refused_ >= options_.limits.refusals) return tell(raw, *refusal);
 
         const uid_t uid = peer.uid;
         auto made =

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <memory>
 
 #include "control/server.h"
 #include "tests/control/harness.h"
@@ -140,8 +141,9 @@ TEST_CASE("more connections than one user may have are told to come again", "[co
                    EndsWith(R"({"message":"too many connections are open; try again"})"));
     RawClient fifth{server.socket()};
     (void)fifth.read_until("}");
-    RawClient sixth{server.socket()};  // two linger already: not even told
-    CHECK(sixth.read_all().empty());
+    RawClient sixth{server.socket()};  // two linger already: told, and let go at once
+    CHECK_THAT(sixth.read_all(),
+               Contains("503 Service Unavailable") && Contains("retry-after: 1\r\n"));
 
     clients.front()->send("GET /ok HTTP/1.1\r\nHost: b\r\n\r\n");
     CHECK_THAT(clients.front()->read_until("fine"), Contains("200 OK"));
@@ -239,4 +241,25 @@ TEST_CASE("without a descriptor left the server hangs up, and serves on later", 
     RawClient after{server.socket()};
     after.send(kMarker);
     CHECK(status_in(after.read_all()) == 200);
+}
+
+TEST_CASE("where few files may be open, one socket's clients have a part of them only",
+          "[control]") {
+    rlimit old{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &old) == 0);
+    const rlimit few{.rlim_cur = 128, .rlim_max = old.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    {
+        ServerInThread server{add_test_routes};
+        std::vector<std::unique_ptr<RawClient>> served;
+        for (int i = 0; i < 16; ++i) {  // of one user
+            served.push_back(std::make_unique<RawClient>(server.socket()));
+            served.back()->send("GET /ok HTTP/1.1\r\nHost: b\r\n\r\n");
+            CHECK_THAT(served.back()->read_until("fine"), Contains("200 OK"));
+        }
+        RawClient one_more{server.socket()};
+        const std::string refused = one_more.read_all();
+        CHECK_THAT(refused, Contains("503") && Contains("too many connections are open"));
+    }
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &old) == 0);
 }
