@@ -2,7 +2,7 @@
 # What the package's bytes could depend on besides the source: the folder of the build and its
 # day. A few files are compiled in a second folder and give the same bytes; no program tells
 # where it was built; no source asks for the day. (Ring 2 packs twice; `./dev deb --twice`
-# builds all of the release in three folders.)
+# builds all of the release in two folders.)
 #
 #   reproducible.sh SOURCE BUILD
 set -euo pipefail

@@ -76,6 +76,25 @@ journal_says() { contains "$(journal_since "$1" "${@:3}")" "$2"; }
 hold_runs() { guest sh -c 'for r in /var/lib/berth/releases/*/; do touch "$r/hold"; done'; }
 let_runs_go() { guest sh -c 'rm -f /var/lib/berth/releases/*/hold'; }
 
+# How the last run of a tenant stands, and the numbers of the lines in its log; of an undisturbed
+# run of 'lines' they are 1 to 300, each once and in order.
+state_of() { berth run show "$1" --json | sed -n 's/.*"state": *"\([a-z_]*\)".*/\1/p' | head -n 1; }
+is_running() { [[ $(state_of "$1") == running ]]; }
+has_succeeded() { [[ $(state_of "$1") == succeeded ]]; }
+lines_of() { berth log "$1" --stream stderr | sed -n 's/.*line \([0-9]*\)$/\1/p'; }
+whole() { [[ $(lines_of "$1") == "$(seq 300)" ]] || { lines_of "$1" | head -n 5; return 1; }; }
+
+# The package with another version, changed in its folder by the command: /root/NAME.deb.
+remade() { # NAME COMMAND
+    guest sh -ec "dpkg-deb -R $ring/berth.deb /root/remade && cd /root/remade
+        sed -i 's/^Version: .*/&+$1/' DEBIAN/control
+        $2
+        dpkg-deb -Znone -b . /root/$1.deb >/dev/null; rm -r /root/remade"
+}
+stop_all() { guest systemctl stop berth.target 'berth*'; }
+store_sum() { guest sh -c 'cd /var/lib/berth/store && find . -type f ! -name "*.lock" | sort | xargs sha256sum | sha256sum'; }
+install() { guest env DEBIAN_FRONTEND=noninteractive dpkg -i "$1"; }
+
 ready() { berth health --json >/dev/null 2>&1 && [[ $(status_text berthd) == 'serving; runs start' ]]; }
 # One run to its end: succeeds when it did.
 run_once() { berth tenant sync "$1" --wait; }

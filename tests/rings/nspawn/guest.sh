@@ -33,10 +33,26 @@ guest_leave_cgroups() {
     done
 }
 
-guest_make_root() {
+guest_make_folder() {
     guest_folder=$(mktemp -d "${TMPDIR:-/tmp}/berth-ring.XXXXXX")
     mount -t tmpfs -o size=2g,mode=0755 berth-ring "$guest_folder"
     mkdir "$guest_folder"/{upper,work,root}
+}
+
+# Instead of the machine's own root Debian 12 with systemd and nothing besides, in which apt has
+# installed the package and what that depends on.
+guest_make_clean_root() { # DEB
+    mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus \
+        --customize-hook="copy-in '$1' /root" \
+        --customize-hook="chroot \"\$1\" env DEBIAN_FRONTEND=noninteractive apt-get -qy install '/root/$(basename "$1")'" \
+        bookworm "$guest_folder/root" >"$guest_folder/log" 2>&1 || {
+        cat "$guest_folder/log"
+        return 1
+    }
+    echo 00000000000000000000000000000b17 >"$guest_folder/root/etc/machine-id"
+}
+
+guest_make_root() {
     mount -t overlay overlay "$guest_folder/root" \
         -o "lowerdir=/,upperdir=$guest_folder/upper,workdir=$guest_folder/work"
     local etc=$guest_folder/root/etc
@@ -56,6 +72,7 @@ guest_make_root() {
 
 guest_boot() {
     local deadline=$((SECONDS + 300)) state=''
+    guest_leader=''
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --boot --register=no --keep-unit \
         --directory="$guest_folder/root" --machine=berth-ring --private-network --console=pipe \
         --system-call-filter='landlock_create_ruleset landlock_add_rule landlock_restrict_self keyctl @memlock' \
@@ -74,6 +91,9 @@ guest_boot() {
         sleep 0.05
     done
 }
+
+# It has ended by itself; guest_boot starts it again, with its files.
+guest_is_over() { ! grep -q '^State:.[^Z]' "/proc/$guest_nspawn/status" 2>/dev/null; }
 
 # Runs a command there, as root.
 guest() { nsenter --target "$guest_leader" --all --wdns=/ -- "$@"; }

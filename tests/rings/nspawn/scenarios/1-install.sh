@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 ring=/usr/local/lib/berth-ring
 
-check 'the package installs' guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb
+check 'the package installs' install $ring/berth.deb
 check 'it is ready by itself' eventually ready
 units=(berth.target berth-drain.service berth{d,-public,-runner,-launcher,-egress}.socket
     berth{d,-runner,-launcher,-egress}.service)
@@ -58,10 +58,15 @@ check 'a run succeeds' run_once hello/acme
 check 'its log is there' contains "$(berth log hello/acme)" 'hello from 1000'
 check 'no daemon was started twice on the way' equal \
     "$(properties NRestarts "${daemons[@]/%/.service}" | sed 's/.* //' | tr '\n' ' ')" '0 0 0 0 '
+# A manual page for each program of the package, for its files and its sockets.
 pages=$(guest find /usr/share/man -name 'berth*.gz' -size +0 -printf '%f\n')
-for page in berth.1 berth.conf.5 berth.sockets.7 berthd.8 berth-runner.8 berth-launcher.8 berth-egress.8; do
-    check "there is a manual page $page" contains "$pages" $page.gz
+programs=$(guest dpkg -L berth | sed -n -E 's,^/usr/(s?bin|lib/berth)/,,p')
+for page in $programs berth.conf berth.kinds berth.sockets; do
+    check "there is a manual page $page" grep -qx "$page\.[1578]\.gz" <<<"$pages"
 done
+check 'that of the sockets has each of them' equal \
+    "$(guest zcat /usr/share/man/man7/berth.sockets.7.gz | sed -n 's/\\&//g; s/^\\fB\([a-z]*[.]sock\)\\fR .*/\1/p' | sort)" \
+    "$(guest sh -c 'cd /run/berth && ls *.sock')"
 # The manual page names what the program has.
 subjects_without_words() {
     local page subject

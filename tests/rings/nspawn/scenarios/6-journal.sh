@@ -21,3 +21,10 @@ check 'it is over, one way or the other' eventually over
 check 'ready again' eventually ready
 found() { guest journalctl --sync && contains "$(guest journalctl --no-pager -o cat "BERTH_RUN=$run")" "run=$run"; }
 check 'journalctl BERTH_RUN= finds what concerns it' eventually found
+
+# Every run ends with a line that has its run, its tenant and how it went as fields.
+berth tenant sync hello/acme --wait >/dev/null 2>&1
+of_run=$(berth run show hello/acme --json | python3 -c 'import json, sys; run = json.load(sys.stdin)
+print("BERTH_RUN=%s BERTH_TENANT=%s BERTH_STATE=%s" % (run["id"], run["tenant_id"], run["state"]))')
+its_end() { guest journalctl --sync && contains "$(guest journalctl --no-pager -o cat -u berthd $of_run)" 'run ended'; }
+check "journalctl $of_run finds its end" eventually its_end

@@ -20,7 +20,7 @@ restart() { # NUMBER
     case $(($1 % 5)) in
         0) guest systemctl restart berthd ;;
         1) guest systemctl restart berth-runner ;;
-        2) guest env DEBIAN_FRONTEND=noninteractive dpkg -i $ring/berth.deb >/dev/null ;;
+        2) install $ring/berth.deb >/dev/null ;;
         3) guest systemctl restart berthd berth-runner ;;
         4) guest systemctl restart berth-runner berth-launcher berthd ;;
     esac

@@ -16,4 +16,16 @@ for page in $(printf '%s\n' "$source"/docs/manual/[0-9]*.md | sort -V); do # 9 b
     done
     check 'ready after it' eventually ready
 done
-guest env DEBIAN_FRONTEND=noninteractive dpkg --purge berth >/dev/null 2>&1
+# The commands in its sentences, with names of what the blocks have made. One with a name in
+# capitals may find nothing; but it is a command.
+in_sentences() { grep -ohE '`(berthd?|systemctl|journalctl|systemd-analyze) [^`]+`' "$source"/docs/manual/*.md | tr -d '`' | sort -u; }
+understood() {
+    local status=0
+    guest timeout 300 bash -c "$(sed -e 's/TENANT/acme/; s/INTEGRATION/shop-sync/; s/CONNECTOR/partner/' \
+        -e 's/RUN/acme/; s/JOB/1/; s/UNIT/berthd/; s/NAME/nobody/' <<<"$1")" </dev/null || status=$?
+    ((status == 0)) || [[ $status == 1 && $1 =~ [A-Z]{3} ]]
+}
+while read -r words; do
+    [[ $words == 'systemctl edit'* ]] || check "in a sentence: $words" understood "$words" # that one opens an editor
+done < <(in_sentences)
+check 'ready after them' eventually ready

@@ -26,7 +26,7 @@ say 'the demo'
     berth() { command berth "$@"; }
     ip link set lo up 2>/dev/null
     launch partner /job/examples/partner-api/server.py --shop acme --shop zeta --info $dir/partner.json
-    wait_for partner 60 test -s $dir/partner.json
+    wait_for partner 300 test -s $dir/partner.json
     port=$(value "d['url'].rsplit(':', 1)[1]" <$dir/partner.json)
     printf '%s\n' 'allow_near_runtime = yes' "egress_allow = 127.0.0.1:$port" \
         "egress_ports = 22, 80, 443, $port" >>/etc/berth/berth.conf

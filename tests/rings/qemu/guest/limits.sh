@@ -64,7 +64,7 @@ same 'controllers of the sandboxes' "$(cat $unit_group/sandboxes/cgroup.subtree_
 doctor=$(berth doctor)
 same "exit status of 'berth doctor'" $? 0
 doctor_line() { grep -m1 "^$1" <<<"$doctor" | tr -s ' '; }
-same 'doctor' "$(doctor_line Landlock)" 'Landlock active ABI 2'
+has 'doctor' "$(doctor_line Landlock)" 'Landlock active ABI 2 '
 has 'doctor' "$(doctor_line 'cgroups ')" 'active version 2: a group for each run, killed as one; I/O limited'
 has 'doctor' "$(doctor_line 'cgroup memory limit')" 'active the whole run together'
 has 'doctor' "$(doctor_line 'cgroup process limit')" 'active the whole run together'
@@ -96,9 +96,10 @@ within 'used of a processor in 2 s, in ms' "$spun_ms" 500 1400
 within 'cpu.stat: periods throttled' "$(greatest cpu.stat nr_throttled)" 1 1000 # few where the host itself is short of time
 disk=$(cat /sys/class/block/vda/dev)
 check 'io.max of a sandbox' grep -q "^$disk rbps=$io_bytes wbps=$io_bytes" $unit_group/sandboxes/slot-*/io.max
+# No faster than that; how much slower is the host's.
 slow_write_ms=$(printed write_ms) slow_read_ms=$(printed read_ms)
-within 'writing 6 MiB at 2 MiB/s, in ms' "$slow_write_ms" 2000 8000
-within 'reading them back, in ms' "$slow_read_ms" 2000 8000
+within 'writing 6 MiB at 2 MiB/s, in ms' "$slow_write_ms" 2000 60000
+within 'reading them back, in ms' "$slow_read_ms" 2000 60000
 within 'written, by the record' "$(field io_write_bytes)" $((6 << 20)) $((8 << 20))
 
 say 'memory'
