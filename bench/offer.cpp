@@ -23,6 +23,7 @@ constexpr auto kLongestSleep = 20ms;
 struct Connection {
     std::optional<HttpWire> wire;
     bool busy = false;
+    bool asked = false;  // once at least, each
     Steady::time_point wanted;
     Steady::time_point away_until;  // it was refused
 };
@@ -73,12 +74,12 @@ private:
             connection.wanted = queue_.front();
             queue_.pop_front();
         } else {
-            if (now >= end_) return;
+            if (now >= end_ && connection.asked) return;
             connection.wanted = now;
         }
         if (!connection.wire) connection.wire.emplace(socket_);
         connection.wire->send(what_.requests[turn_++ % what_.requests.size()]);
-        connection.busy = true;
+        connection.busy = connection.asked = true;
         ++busy_;
         ++offered_.asked;
     }
