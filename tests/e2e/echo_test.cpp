@@ -31,7 +31,8 @@ const std::set<std::string> kQuotedFields{"allowed_schedules",
                                           "kind",
                                           "name",
                                           "text",
-                                          "user_schedule"};
+                                          "user_schedule",
+                                          "zone"};
 const std::set<std::string> kQuotedParameters{"connector_name", "kind_name"};
 // Their bodies have no fields of ours: none, a payload, metadata, a tar.
 const std::set<std::string> kWithoutFields{
