@@ -24,7 +24,7 @@ using namespace berth::test;
 
 namespace {
 
-// `{n}` is another number each time. `status` is the one without a fault.
+// `{n}` is another number each time, `{s}` a small one. `status` is the one without a fault.
 struct Ask {
     const char* method;
     const char* target;
@@ -66,14 +66,14 @@ constexpr Ask kAsks[] = {
     {"PATCH", "/v2/integrations/2", R"({"long_name":"called {n}"})", 200},
     {"POST", "/v2/connectors", R"({"name":"connector-{n}"})", 200},
     {"PUT", "/v2/integrations/2/connectors/shop", R"({"isGlobal":false})", 200},
-    {"PUT", "/v2/integrations/1/policy", R"({"most_running":{n}})", 200},
+    {"PUT", "/v2/integrations/1/policy", R"({"most_running":{s}})", 200},
     {"POST", "/v2/integrations/1/releases?name=r{n}", "(a folder)", 200},
     {"POST", "/v2/tenants", R"({"name":"tenant-{n}","integration_id":1})", 200},
     {"PATCH", "/v2/tenants/1", R"({"name":"called-{n}"})", 200},
     {"PATCH", "/v2/tenants/1", R"({"configs":{"number":{n}}})", 200},
     {"PATCH", "/v2/tenants/1/metadata", R"({"key-{n}":{"of":[1,2,{n}]}})", 422},
     {"DELETE", "/v2/tenants/3", "", 200},
-    {"PUT", "/v2/tenants/1/schedule", R"({"text":"0 0 29 2 *","jitter_seconds":{n}})", 200},
+    {"PUT", "/v2/tenants/1/schedule", R"({"text":"0 0 29 2 *","jitter_seconds":{s}})", 200},
     {"PUT", "/v2/tenants/2/schedule", R"({"text":"@yearly","zone":"Europe/Berlin"})", 200},
     {"POST", "/v2/tenants/1/auth-link", "", 201},
     {"GET", "/v2/tenants/1/auth-link", "", 200},
@@ -102,6 +102,8 @@ static_assert(std::size(kAsks) == 60);
 std::string with_number(std::string text, int number) {
     for (auto at = text.find("{n}"); at != text.npos; at = text.find("{n}"))
         text.replace(at, 3, std::to_string(number));
+    if (const auto at = text.find("{s}"); at != text.npos)
+        text.replace(at, 3, std::to_string(number % 1'000 + 1));
     return text;
 }
 

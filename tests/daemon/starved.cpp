@@ -131,8 +131,7 @@ void Starved::live() const {
         ::signal(signo, SIG_DFL);  // the test's framework has handlers
     const int out = ::open((root() / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::dup2(out, STDERR_FILENO);
-    // For whoever wants to see what decision 036 has given up: std::bad_alloc is thrown.
-    if (std::getenv("BERTH_BAD_ALLOC") == nullptr) end_when_out_of_memory("berthd");
+    end_when_out_of_memory("berthd");
     counts = page_;
     int code = 1;
     try {

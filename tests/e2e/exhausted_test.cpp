@@ -145,7 +145,7 @@ struct Answered {
 // Asks as somebody who comes anew, as `berth` does.
 void ask(Daemon& daemon, Answered& answered) {
     const auto from = steady_clock::now();
-    berth::Client client{daemon.socket()};
+    berth::Client client{daemon.socket(), {180s, 180s, 1 << 20}};
     const auto answer = client.get("/v2/health");
     if (!answer || answer->status != 200) {
         ++answered.refused;
