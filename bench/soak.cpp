@@ -182,7 +182,8 @@ int judge(const std::vector<Part>& parts) {
     std::printf("berthd without them and without files: %.1f KiB per 1000 runs\n", own - pages);
     for (const auto& [program, use] : last.uses) {
         const double kib =
-            slope(parts, [&](const Part& part) { return part.uses.at(program).resident_kib; }) -
+            slope(parts,
+                  [&name = program](const Part& part) { return part.uses.at(name).resident_kib; }) -
             (program == "berthd" ? pages : 0);
         std::printf("%-15s %8.1f KiB per 1000 runs (goal %.0f)%s\n", program.c_str(), kib,
                     kGoalKibPerThousand, program == "berthd" ? ", without those pages" : "");

@@ -138,9 +138,10 @@ TEST_CASE("of a Zipf load of 100 tenants the unfairness is the least there can b
         backlog.insert(backlog.end(), static_cast<std::size_t>(zipf_count(rank)),
                        w.tenants_of_one[static_cast<std::size_t>(rank)].id);
     std::ranges::shuffle(backlog, random);
-    std::vector<Arrival> arrivals;
-    for (const TenantId tenant : backlog)
-        arrivals.push_back({0, tenant});
+    std::vector<Arrival> arrivals(backlog.size());
+    std::ranges::transform(backlog, arrivals.begin(), [](TenantId tenant) {
+        return Arrival{0, tenant};
+    });
 
     SECTION("in turns") {
         const double value = w.unfairness(arrivals, ZipfWorld::kTenants, Order::turns);
