@@ -42,7 +42,9 @@ guest_make_folder() {
 # Instead of the machine's own root Debian 12 with systemd and nothing besides, in which apt has
 # installed the package and what that depends on.
 guest_make_clean_root() { # DEB
-    mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,dbus \
+    # How this machine's apt reaches its mirrors.
+    apt-config dump | grep -E '^Acquire::(Check-|https?::Proxy)' >"$guest_folder/apt.conf" || true
+    mmdebstrap --quiet --aptopt="$guest_folder/apt.conf" --variant=minbase --include=systemd,systemd-sysv,dbus \
         --customize-hook="copy-in '$1' /root" \
         --customize-hook="chroot \"\$1\" env DEBIAN_FRONTEND=noninteractive apt-get -qy install '/root/$(basename "$1")'" \
         bookworm "$guest_folder/root" >"$guest_folder/log" 2>&1 || {
