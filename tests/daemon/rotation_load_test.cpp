@@ -34,7 +34,7 @@ TEST_CASE("secrets are opened and written all the while", "[rotation]") {
     house.runner.use_roots('s', {'r'});  // another one to rotate to
     run_until(house.loop, [&] { return !house.daemon->link.ready(); });
     house.ready();
-    std::int64_t opened = 0;
+    std::int64_t opened = 0, overtaken = 0;
     auto random = seeded_random("secrets are opened all the while");
     const auto start = std::chrono::steady_clock::now();
     for (const auto kind :
@@ -42,7 +42,14 @@ TEST_CASE("secrets are opened and written all the while", "[rotation]") {
         must(house.rotate({kind, {}, {}}));
         do {
             const auto tenant = below(random, house.tenants.size());
-            REQUIRE(trouble(house.open(tenant)) == "");
+            // What was read may have been overtaken by a step before it is opened: it is read
+            // again, and must open then.
+            auto refusal = trouble(house.open(tenant));
+            for (int again = 0; !refusal.empty() && again < 5; ++again, ++overtaken) {
+                std::cout << "read again: " << refusal << '\n';
+                refusal = trouble(house.open(tenant));
+            }
+            REQUIRE(refusal == "");
             ++opened;
             if (below(random, 4) != 0) continue;
             const auto field = fmt::format("field{}", below(random, kFields));
@@ -52,12 +59,12 @@ TEST_CASE("secrets are opened and written all the while", "[rotation]") {
         } while (house.rotating());
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    CHECK(trouble(house.open_all()) == "");
+    CHECK(trouble(house.open_all()).empty());
     std::cout << fmt::format(
         "opened {} times {} secrets during four rotations of {} in {:.1f} s: {:.0f} secrets a "
-        "second, 0 failed\n",
+        "second, 0 failed, {} read again\n",
         opened, kFields, tenants * kFields, took.count(),
-        static_cast<double>(opened * kFields) / took.count());
+        static_cast<double>(opened * kFields) / took.count(), overtaken);
     CHECK(opened > 0);
 }
 
@@ -73,7 +80,7 @@ TEST_CASE("sealing all records anew takes a few times as long as reading them", 
         what();
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
-    const double reading = timed([&] { CHECK(trouble(house.open_all()) == ""); });
+    const double reading = timed([&] { CHECK(trouble(house.open_all()).empty()); });
     const double sealing = timed([&] {
         must(house.rotate({RotationKind::data, {}, {}}));
         // Not by view(): counting what is left would cost as much as the rotation.
@@ -89,7 +96,7 @@ TEST_CASE("sealing all records anew takes a few times as long as reading them", 
     std::cout << fmt::format(
         "{} records: read in {:.2f} s, sealed anew in {:.2f} s, {:.1f} times\n", records, reading,
         sealing, sealing / reading);
-    CHECK(trouble(house.open_all()) == "");
+    CHECK(trouble(house.open_all()).empty());
     CHECK(house.view().retired_data_keys == 0);
     CHECK(house.view().rotation->left == 0);
     if (std::getenv("BERTH_RECORDS") != nullptr) CHECK(sealing <= 10 * reading);

@@ -107,7 +107,7 @@ public:
     std::string block() {
         for (const auto& release : releases())
             std::filesystem::remove(release.path() / "go");
-        const auto trigger = daemon.sync(blocker);
+        auto trigger = daemon.sync(blocker);
         REQUIRE(eventually([&] {
             const auto answer = daemon.request("GET", "/v2/runs/triggers/" + trigger + "/status");
             return answer.status == 200 && json::parse(answer.body)["state"] == "running";

@@ -259,14 +259,14 @@ void ask_parameters(Prober& prober, World& world, const Route& route,
     if (route.method == Method::del || route.pattern.ends_with("/backup")) return;  // they act
     for (const std::string& word : words) {
         const auto value = to_hex(prober.canary(place, word));
-        prober.look(prober.ask(route, world.target(route) + "?" + word + "=" + value, ""), place,
-                    word);
+        prober.look(
+            prober.ask(route, fmt::format("{}?{}={}", world.target(route), word, value), ""), place,
+            word);
     }
     for (const char* header :
          {"idempotency-key", "cookie", "authorization", "x-api-key", "accept"}) {
-        const auto value = to_hex(prober.canary(place, header));
-        prober.look(prober.ask(route, world.target(route), "", {{header, value + value + value}}),
-                    place, header);
+        const auto value = fmt::format("{0}{0}{0}", to_hex(prober.canary(place, header)));
+        prober.look(prober.ask(route, world.target(route), "", {{header, value}}), place, header);
     }
 }
 
@@ -297,7 +297,7 @@ TEST_CASE("a bad value in any field of any route comes back only where a message
     }
     std::string told;
     for (const auto& [name, text] : prober.where)
-        told += name + ": " + text + "\n";
+        told += fmt::format("{}: {}\n", name, text);
     INFO(told);
     std::cout << fmt::format(
         "{} routes, {} of them with fields; {} words and {} parameters tried in each; {} requests, "
