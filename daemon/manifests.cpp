@@ -20,6 +20,12 @@ std::vector<ipc::ManifestEntry> to_ipc(const std::vector<ManifestEntry>& entries
     return out;
 }
 
+KeyScope scope_in_store(const ipc::Scope& scope) {
+    return {
+        scope.kind == ipc::ScopeKind::tenant ? KeyScope::Kind::tenant : KeyScope::Kind::integration,
+        scope.id};
+}
+
 ipc::Manifest to_ipc(const SignedList& list) {
     return {scope_for_runner(list.manifest.scope), to_ipc(list.data_key), list.manifest.counter,
             to_ipc(list.entries), list.manifest.mac};
@@ -53,10 +59,7 @@ Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSec
     std::vector<ipc::Manifest> manifests;
     for (ipc::RunSecret& secret : secrets) {
         const ipc::FieldRef& where = secret.where;
-        const KeyScope scope{where.scope.kind == ipc::ScopeKind::tenant
-                                 ? KeyScope::Kind::tenant
-                                 : KeyScope::Kind::integration,
-                             where.scope.id};
+        const KeyScope scope = scope_in_store(where.scope);
         auto now = envelope_of(db, scope, where.connector_id, where.field, where.version);
         if (now && *now != secret.envelope) {
             auto key = data_key_of(db, scope, *now);
@@ -67,6 +70,12 @@ Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSec
         if (auto added = add_manifest(db, scope, manifests); !added) return pass_on(added);
     }
     return manifests;
+}
+
+bool are_latest(Db& db, const std::vector<ipc::Manifest>& manifests) {
+    return std::ranges::all_of(manifests, [&](const ipc::Manifest& manifest) {
+        return get_manifest(db, scope_in_store(manifest.scope)).counter == manifest.counter;
+    });
 }
 
 struct Manifests::Change {

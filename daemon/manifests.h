@@ -28,6 +28,8 @@ Result<void> add_manifest(Db& db, const KeyScope& scope, std::vector<ipc::Manife
 // Those of all scopes of `secrets`, which were read a while ago: what was sealed anew since
 // then becomes what it is now.
 Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSecret>& secrets);
+// Whether no list of these scopes has changed since they were read. Thread: store.
+bool are_latest(Db& db, const std::vector<ipc::Manifest>& manifests);
 
 // Thread: loop.
 class Manifests {

@@ -1,10 +1,12 @@
 // The way to the runner, and the ways off it: preparing, handing over, giving back,
 // cancelling, stopping, and finding each other again.
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "base/log.h"
+#include "daemon/manifests.h"
 #include "daemon/run_end.h"
 #include "daemon/run_flow_live.h"
 #include "store/cancels.h"
@@ -133,16 +135,14 @@ void RunFlow::tokens_ready(const LivePtr& live, TokensReady ready) {
 }
 
 void RunFlow::prepare_now(const LivePtr& live) {
-    parts_.store.write(
-        [id = live->run.id, now = parts_.clock.now(), settings = parts_.settings](Db& db) {
-            return gather(db, id, now, settings);
-        },
-        [this, live, alive = alive_](Result<RunMaterial> material) {
-            if (!*alive) return;
-            if (material) return make(std::move(*material));
-            if (heals(material.error())) return not_prepared(live, material.error());
-            finish(live, SetupFailed{material.error().message, ENODATA}, {});
-        });
+    parts_.store.write([id = live->run.id, now = parts_.clock.now(), settings = parts_.settings](
+                           Db& db) { return gather(db, id, now, settings); },
+                       [this, live, alive = alive_](Result<RunMaterial> material) {
+                           if (!*alive) return;
+                           if (material) return make(std::move(*material));
+                           if (heals(material.error())) return not_prepared(live, material.error());
+                           finish(live, SetupFailed{material.error().message, ENODATA}, {});
+                       });
 }
 
 // The environment is put together off the loop: payloads can be large. What runs
@@ -178,14 +178,21 @@ void RunFlow::hand_over(const LivePtr& live, PreparedStart prepared) {
     auto held = std::make_shared<ipc::Start>(std::move(prepared.start));
     RunEnd known;
     known.grants = std::move(prepared.grants);
+    // Nothing when its secrets were changed since they were read: the runner would take them for
+    // an old copy.
     parts_.store.write(
-        [run = live->run, known, now = parts_.clock.now()](Db& db) {
-            return move_run(db, run.id, run.attempt, RunState::starting, "", now, known);
+        [run = live->run, known, held,
+         now = parts_.clock.now()](Db& db) -> Result<std::optional<Run>> {
+            if (!are_latest(db, held->manifests)) return std::nullopt;
+            auto moved = move_run(db, run.id, run.attempt, RunState::starting, "", now, known);
+            if (!moved) return pass_on(moved);
+            return std::move(*moved);
         },
-        [this, live, held, alive = alive_](Result<Run> moved) {
+        [this, live, held, alive = alive_](Result<std::optional<Run>> moved) {
             if (!*alive) return;
+            if (moved && !*moved) return prepare(live);
             if (moved) {
-                live->run = std::move(*moved);
+                live->run = std::move(**moved);
                 return send(live, *held);
             }
             if (heals(moved.error())) return not_prepared(live, moved.error());

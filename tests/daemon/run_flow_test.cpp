@@ -8,9 +8,13 @@
 #include <cstring>
 
 #include "daemon/lease_keeper.h"
+#include "daemon/manifests.h"
 #include "daemon/run_queue.h"
 #include "store/cancels.h"
+#include "store/connectors.h"
 #include "store/leases.h"
+#include "store/manifests.h"
+#include "store/secrets.h"
 #include "store/triggers.h"
 #include "tests/store/support.h"
 #include "tests/support/run_loop.h"
@@ -56,6 +60,8 @@ public:
     }
 
     std::vector<ipc::RunName> started, cancelled, settled;
+    std::vector<ipc::Manifest> lists;  // of the last start
+    std::uint64_t anchor = 0, anchor_at_start = 0;
 
 private:
     void heard(ipc::MessageType type, std::string_view payload) {
@@ -66,6 +72,10 @@ private:
         } else if (type == ipc::MessageType::start) {
             const auto start = ipc::decode<ipc::Start>(payload).value();
             started.push_back({start.run_id, start.attempt});
+            lists = start.manifests;
+            anchor_at_start = anchor;
+        } else if (type == ipc::MessageType::anchor) {
+            anchor = ipc::decode<ipc::Anchor>(payload)->counter;
         } else if (type == ipc::MessageType::cancel) {
             const auto cancel = ipc::decode<ipc::Cancel>(payload).value();
             cancelled.push_back({cancel.run_id, cancel.attempt});
@@ -200,7 +210,59 @@ void take_away(House& house) {
     }));
 }
 
+const std::string kMac(32, 'm');
+
+// A secret of the tenant, so that its list is at change 1; and a trigger that is too large for a
+// run to be prepared in the pass that begins it.
+KeyScope give_secret_and_payload(House& house) {
+    return must(write_now(*house.store, house.loop, [&](Db& db) -> Result<KeyScope> {
+        must(attach_connector(db, kBy, house.acme.integration_id, {"partner", false}));
+        const auto place =
+            must(reserve_secrets(db, kBy, {house.acme.integration_id, house.acme.id}, "partner"));
+        must(add_kek(db, kBy, {1, fake_envelope(0)}));
+        must(add_data_key(db, kBy, {7, place.scope, 1, fake_envelope(7)}));
+        must(set_secrets(db, kBy, place.connection.id, place.version,
+                         std::vector<SealedField>{{"token", fake_envelope(7)}}));
+        must(put_manifest(db, {place.scope, 7, 1, kMac}));
+        Trigger large = trigger_for(house.acme.id);
+        large.payload = R"({"x": ")" + std::string(100'000, 'x') + R"("})";
+        must(accept_trigger(db, large));
+        return place.scope;
+    }));
+}
+
 }  // namespace
+
+TEST_CASE("a run whose secrets change while it is prepared starts with what they are now",
+          "[daemon]") {
+    House house;
+    const KeyScope scope = give_secret_and_payload(house);
+    // Each change is told to the runner when it is on record, as Manifests does.
+    int left = 20;
+    std::uint64_t counter = 1;
+    std::function<void()> change = [&] {
+        if (left-- == 0) return;
+        house.store->write(
+            [&, next = counter + 1](Db& db) {
+                return put_manifest(db, {scope, 7, next, kMac});
+            },
+            [&](Result<void> done) {
+                must(std::move(done));
+                house.runner.anchor(scope_for_runner(scope), ++counter);
+                change();
+            });
+    };
+    house.begin();
+    change();
+    run_until(house.loop, [&] {
+        return left < 0 && (house.played.started.size() == 1 || house.ended_runs == 1);
+    });
+    INFO(house.run().reason);
+    REQUIRE(house.played.lists.size() == 1);
+    CHECK(house.played.anchor_at_start > 0);
+    CHECK(house.played.lists[0].counter >= house.played.anchor_at_start);
+    CHECK(house.run().state == RunState::starting);
+}
 
 TEST_CASE("a cancel that meets a run which is begun and started in that moment ends it",
           "[daemon]") {
