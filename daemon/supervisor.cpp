@@ -13,6 +13,7 @@
 #include <array>
 #include <iterator>
 #include <memory>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -62,8 +63,14 @@ void give_root_key(const std::filesystem::path& path, const DaemonIds& ids) {
     check(::fchown(fd.get(), ids.runner_uid, ids.runner_gid), "giving the root key to the runner");
 }
 
+// Whoever was killed a moment ago, or a child of his, may still be dying with the socket in his
+// hands: he is waited for, three seconds in all.
 Fd listen_for(const std::filesystem::path& path, unsigned mode, uid_t uid, gid_t gid, int type) {
     auto fd = Listener::bind(path, mode, type);
+    for (auto pause = 100ms; !fd && pause <= 1600ms; pause *= 2) {
+        std::this_thread::sleep_for(pause);
+        fd = Listener::bind(path, mode, type);
+    }
     if (!fd) throw std::runtime_error{fd.error().message};
     if (::geteuid() == 0)
         check(::lchown(path.c_str(), uid, gid), "giving away '{}'", path.string());

@@ -1,15 +1,19 @@
 // Daemons killed, stores taken, disks full: nothing accepted is lost, and nothing
 // is said to run that has no process.
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <set>
+#include <thread>
 
+#include "base/loop/stream.h"
 #include "tests/support/daemon_fixture.h"
 #include "tests/support/needs_sandbox.h"
 
@@ -128,6 +132,28 @@ TEST_CASE("SIGTERM stops what outlasts the grace time and says so on its record"
     const json run = daemon.wait_run(trigger);
     CHECK(run["state"] == "failed_platform");
     CHECK(run["reason"] == "lost: the daemon was stopped while it ran");
+}
+
+TEST_CASE("who was killed and still has a socket in his hands is waited for", "[e2e]") {
+    BERTH_NEEDS_SANDBOX();
+    Daemon daemon;
+    daemon.stop(SIGKILL);
+    // Plays a child of the killed launcher: it goes when the next supervisor has looked.
+    berth::Fd held;
+    REQUIRE(eventually([&] {
+        auto bound =
+            berth::Listener::bind(daemon.root() / "run" / "launcher.sock", 0600, SOCK_SEQPACKET);
+        if (bound) held = std::move(*bound);
+        return static_cast<bool>(held);
+    }));
+    std::thread dying{[&] {
+        pollfd asked{held.get(), POLLIN, 0};
+        ::poll(&asked, 1, -1);
+        held.reset();
+    }};
+    daemon.start();
+    dying.join();
+    CHECK(daemon.request("GET", "/v2/health").status == 200);
 }
 
 TEST_CASE("a second daemon on the same store or socket is refused", "[e2e]") {
