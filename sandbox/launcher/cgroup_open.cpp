@@ -101,6 +101,25 @@ void remove_dead(const std::string& parent) {
     });
 }
 
+// Made, opened and locked while this program lives. Whoever looks for dead ones may lock and
+// remove it in between, and a launcher that was killed may hold its lock for a moment longer:
+// without the lock the next one that looks would remove it below its sandboxes.
+Fd hold_group(const std::string& path) {
+    Fd folder;
+    for (int tries = 0; tries < 50; ++tries) {
+        if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return {};
+        folder.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        struct stat held {
+        }, there{};
+        if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0 &&
+            ::fstat(folder.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
+            held.st_ino == there.st_ino)
+            return folder;
+        (void)::usleep(10'000);
+    }
+    return folder;  // another program of this user keeps it: it is not removed either
+}
+
 // Repeated, since a process may be forked meanwhile.
 int move_all(const std::string& from, const std::string& to) {
     const Fd target{::open(to.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
@@ -201,11 +220,8 @@ int Cgroups::open_v1(const char* name) {
             ++at;
         if (at == count_) {
             remove_dead(parent);
-            const std::string folder = parent + "/" + name;
-            if (::mkdir(folder.c_str(), 0755) < 0 && errno != EEXIST) continue;
-            roots_[at].folder.reset(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+            roots_[at].folder = hold_group(parent + "/" + name);
             if (!roots_[at].folder) continue;
-            (void)::flock(roots_[at].folder.get(), LOCK_EX | LOCK_NB);  // while this program lives
             roots_[at].parent.reset(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
             opened[count_++] = parent;
         }
