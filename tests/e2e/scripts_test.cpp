@@ -103,12 +103,12 @@ TEST_CASE("a script that fills its scratch space gets an error, not the host's d
 TEST_CASE("a limit of file size that ends a script is on its record and in its log", "[e2e]") {
     BERTH_NEEDS_SANDBOX();
     Daemon daemon;
-    const json run = run_script(daemon, "exec truncate -s 300M /work/big");
+    const json run = run_script(daemon, "exec truncate -s 300M ~/big");
     CHECK(run["state"] == "failed_integration");
     CHECK(run["reason"] == "ended by signal 25 (SIGXFSZ)");
     CHECK(daemon.run_log(run["id"], "note") ==
           "a file would have grown over the limit of 256 MiB\n");
-    const json within = run_script(daemon, "exec truncate -s 200M /work/big");  // the control
+    const json within = run_script(daemon, "exec truncate -s 200M ~/big");  // the control
     CHECK(within["state"] == "succeeded");
     CHECK(daemon.run_log(within["id"], "note") == "");
 }
