@@ -1,12 +1,15 @@
 // The real life of groups of cgroup v1: what they limit, and that nothing of them is left
 // (sandbox.md T27, T28).
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 #include "tests/sandbox/v1_groups.h"
@@ -100,4 +103,28 @@ TEST_CASE("a launcher removes the folders of dead ones, and no living one's", "[
     Launcher second{{.slots = 2, .cgroups = "auto"}};
     CHECK(fs::exists(groups.folders.front()));
     CHECK(first.said({"call", "fionread"}) == "ok\n");
+}
+
+// Whoever gets the lock takes the group for a dead launcher's, and removes it.
+TEST_CASE("a launcher's v1 groups are locked, also those of one that follows a killed one",
+          "[sandbox]") {
+    BERTH_NEEDS_V1();
+    const auto is_locked = [](const fs::path& folder) {
+        const Fd held{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        REQUIRE(held);
+        return ::flock(held.get(), LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    };
+    std::optional<Launcher> first{std::in_place, Launcher::Options{.pool = 2, .cgroups = "auto"}};
+    const V1Groups groups{*first};
+    for (const auto& folder : groups.folders)
+        CHECK(is_locked(folder));
+    first->kill();
+    Launcher second{{.cgroups = "auto"}};
+    REQUIRE(second.first_uid() == first->first_uid());
+    for (const auto& folder : groups.folders)
+        CHECK(is_locked(folder));
+    end(second);
+    // The control: nobody holds what is left.
+    for (const auto& folder : groups.folders)
+        if (fs::exists(folder)) CHECK_FALSE(is_locked(folder));
 }
