@@ -90,12 +90,15 @@ public:
     struct Sealed {
         std::vector<ipc::RunSecret> secrets;
         std::vector<ipc::Manifest> manifests;
+        bool is_copy_of(const Sealed& other) const;
     };
     Result<Sealed> sealed(std::size_t tenant);
-    // As a run does it: that, then the runner's check and opening. The first refusal, or
-    // nothing when all have the value they should.
+    // As a run does it: that, then the runner's check and opening. What was read may have been
+    // overtaken by a step of a rotation: it is read again then, as berthd does. The first
+    // refusal of what the store still has, or nothing when all have the value they should.
     std::optional<Failure> open(std::size_t tenant);
     std::optional<Failure> open_all();
+    int overtaken = 0;  // times that something was read again
 
     Result<void> rotate(RotationInput input);
     void rotate_to_the_end(RotationInput input);
