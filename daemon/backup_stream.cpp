@@ -68,8 +68,9 @@ std::pair<Fd, Fd> stream_pair() {
     return {Fd{ends[0]}, Fd{ends[1]}};
 }
 
-// Thread: backup. `tell` once, on the loop; the tar's bytes follow it.
-void make_backup(const Config& config, Loop& loop,
+// Thread: backup. `tell` once, on the loop; the tar's bytes follow it. The tar ends for its
+// reader when what is returned is closed: when another backup can be made.
+Fd make_backup(const Config& config, Loop& loop,
                  const std::function<void(Result<std::unique_ptr<ByteSource>>)>& tell) {
     const auto answer = [&](auto made) {
         // std::function wants what can be copied.
@@ -82,7 +83,10 @@ void make_backup(const Config& config, Loop& loop,
         auto sums = snapshot(config, folder.path());
         auto bytes = sums ? tar_bytes(folder.path())
                           : Result<std::uint64_t>{tl::unexpected<Failure>{sums.error()}};
-        if (!bytes) return answer(Result<std::unique_ptr<ByteSource>>{pass_on(bytes)});
+        if (!bytes) {
+            answer(Result<std::unique_ptr<ByteSource>>{pass_on(bytes)});
+            return Fd{};
+        }
         auto [read_end, write_end] = stream_pair();
         told = true;
         auto held = std::make_shared<Fd>(std::move(read_end));
@@ -91,6 +95,7 @@ void make_backup(const Config& config, Loop& loop,
         });
         auto packed = pack_directory(folder.path(), write_end.get());
         if (!packed) log_error("a backup broke off", {{"reason", packed.error().message}});
+        return std::move(write_end);
     } catch (const std::exception& error) {
         // A client that left is one of these.
         log_warning("a backup broke off", {{"reason", error.what()}});
@@ -100,6 +105,7 @@ void make_backup(const Config& config, Loop& loop,
                         fmt::format("cannot make a backup: {}", error.what()),
                         {}}}});
     }
+    return Fd{};
 }
 
 }  // namespace
@@ -111,8 +117,9 @@ void Backups::make(Done<std::unique_ptr<ByteSource>> done) {
     auto held = std::make_shared<Done<std::unique_ptr<ByteSource>>>(std::move(done));
     // A copy: a reload changes the settings meanwhile.
     work_.run([&loop = loop_, config = config_, making = making_, held] {
-        make_backup(config, loop,
-                    [held](Result<std::unique_ptr<ByteSource>> made) { (*held)(std::move(made)); });
+        const Fd end = make_backup(
+            config, loop,
+            [held](Result<std::unique_ptr<ByteSource>> made) { (*held)(std::move(made)); });
         *making = false;
     });
 }

@@ -195,3 +195,16 @@ TEST_CASE("backups under load, each put back, have all that was acknowledged bef
     let_go(daemon);
     check_whole(daemon, live);
 }
+
+// The end that the client sees is the end of the making: whoever asks then is not told that one
+// is being made.
+TEST_CASE("a backup can be made as soon as the one before it has come", "[e2e]") {
+    Daemon daemon{"pool_size = 0\n"};
+    Client client{daemon.socket()};
+    for (int i = 0; i < 50; ++i) {
+        const auto answer = client.request("POST", "/v2/backup", {});
+        REQUIRE(answer);
+        INFO("backup " << i << ": " << answer->body.substr(0, 200));
+        REQUIRE(answer->status == 200);
+    }
+}
