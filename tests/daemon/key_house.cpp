@@ -30,7 +30,7 @@ void KeyRunner::use_roots(char current, std::vector<char> previous) {
 }
 
 void KeyRunner::restart() {
-    if (channel_) loop_.later([channel = std::shared_ptr<ipc::Channel>{std::move(channel_)}] {});
+    channel_.reset();  // nothing that was sent to the old one is heard by the new one
     std::vector<vault::RootKey> previous;
     for (const char fill : previous_)
         previous.push_back(root_key(fill));
