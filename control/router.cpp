@@ -43,6 +43,7 @@ void Router::add(Route route) {
     BERTH_ASSERT(!route.summary.empty() && route.handler);
     BERTH_ASSERT(audience_ == Audience::peers ||
                  (route.role == Role::none && !route.pattern.starts_with("/v2/")));
+    if (audience_ == Audience::anybody && route.method == Method::get) route.body_limit = 0;
     auto pattern = segments_of(route.pattern);
     for (std::size_t i = 0; i < routes_.size(); ++i)
         BERTH_ASSERT(routes_[i].method != route.method || !same_shape(patterns_[i], pattern));

@@ -50,7 +50,8 @@ struct NoMethod {
 
 class Router {
 public:
-    // For anybody: takes routes without a role only, and none of the API's (asserted).
+    // For anybody: takes routes without a role only, and none of the API's (asserted); a GET
+    // takes no body then, whatever its route says.
     explicit Router(Audience audience = Audience::peers) : audience_{audience} {}
 
     // Two routes with the same method and shape are our mistake (asserted).

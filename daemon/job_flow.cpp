@@ -164,14 +164,15 @@ void JobFlow::begin(FlightPtr flight) {
     parts_.store.write(
         [by = By{flight->job.actor, parts_.clock.now()}, begins = flight->job.begins,
          job = NewJob{flight->job.connection, program_of(flight->job.program), flight->job.purpose},
-         secrets = flight->job.secrets](Db& db) mutable -> Result<Begun> {
+         secrets = flight->job.secrets, seals = flight->job.seal](Db& db) mutable -> Result<Begun> {
             if (begins)
                 if (auto may = begins(db, by.now); !may) return pass_on(may);
             auto id = begin_job(db, by, job);
             if (!id) return pass_on(id);
             auto manifests = manifests_now(db, secrets);
             if (!manifests) return pass_on(manifests);
-            return Begun{*id, std::move(secrets), std::move(*manifests)};
+            if (auto used = use_keys_of_now(db, seals); !used) return pass_on(used);
+            return Begun{*id, std::move(secrets), std::move(seals), std::move(*manifests)};
         },
         [this, flight, alive = alive_](Result<Begun> begun) {
             if (*alive) tell_runner(flight, std::move(begun));
@@ -182,6 +183,7 @@ void JobFlow::tell_runner(const FlightPtr& flight, Result<Begun> begun) {
     if (!begun) return over(flight, pass_on(begun));
     const auto number = static_cast<std::uint64_t>(begun->id.value);
     flight->job.secrets = std::move(begun->secrets);
+    flight->job.seal = std::move(begun->seals);
     live_.emplace(number, flight);
     if (auto why = refusal()) {  // it has come since
         ipc::JobEnded never;

@@ -67,10 +67,11 @@ private:
         Done<JobAnswer> done;
     };
     using FlightPtr = std::shared_ptr<Flight>;
-    // On record, with its secrets as they are at that moment: it may have waited long.
+    // On record, with secrets and keys as they are at that moment: it may have waited long.
     struct Begun {
         JobId id;
         std::vector<ipc::RunSecret> secrets;
+        std::vector<ipc::JobSeal> seals;
         std::vector<ipc::Manifest> manifests;
     };
 

@@ -72,6 +72,15 @@ Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSec
     return manifests;
 }
 
+Result<void> use_keys_of_now(Db& db, std::vector<ipc::JobSeal>& seals) {
+    for (ipc::JobSeal& seal : seals) {
+        auto key = get_data_key(db, scope_in_store(seal.where.scope));
+        if (!key) return pass_on(key);
+        seal.data_key = to_ipc(*key);
+    }
+    return {};
+}
+
 bool are_latest(Db& db, const std::vector<ipc::Manifest>& manifests) {
     return std::ranges::all_of(manifests, [&](const ipc::Manifest& manifest) {
         return get_manifest(db, scope_in_store(manifest.scope)).counter == manifest.counter;

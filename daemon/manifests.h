@@ -28,6 +28,9 @@ Result<void> add_manifest(Db& db, const KeyScope& scope, std::vector<ipc::Manife
 // Those of all scopes of `secrets`, which were read a while ago: what was sealed anew since
 // then becomes what it is now.
 Result<std::vector<ipc::Manifest>> manifests_now(Db& db, std::vector<ipc::RunSecret>& secrets);
+// Each becomes the key that its scope has now: the one it had when the seals were made may be
+// gone before what is sealed under it comes back. Thread: store.
+Result<void> use_keys_of_now(Db& db, std::vector<ipc::JobSeal>& seals);
 // Whether no list of these scopes has changed since they were read. Thread: store.
 bool are_latest(Db& db, const std::vector<ipc::Manifest>& manifests);
 

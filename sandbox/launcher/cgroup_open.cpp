@@ -87,6 +87,14 @@ void remove_empty_leaves(int folder) {
                [&](const char* leaf) { (void)::unlinkat(folder, leaf, AT_REMOVEDIR); });
 }
 
+// Whether `name` still leads to this folder: another one may stand there by now.
+bool is_still_at(const Fd& folder, int at, const char* name) {
+    struct stat held {
+    }, there{};
+    return ::fstat(folder.get(), &held) == 0 && ::fstatat(at, name, &there, 0) == 0 &&
+           held.st_ino == there.st_ino && held.st_dev == there.st_dev;
+}
+
 // What launchers have left that could not, or whose user could not remove it: a living
 // one holds a lock. Groups with processes cannot be removed, and stay.
 void remove_dead(const std::string& parent) {
@@ -96,6 +104,7 @@ void remove_dead(const std::string& parent) {
         if (name[6] < '0' || name[6] > '9') return;  // called after a uid, or not a launcher's
         const Fd one{::openat(at.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (!one || ::flock(one.get(), LOCK_EX | LOCK_NB) < 0) return;
+        if (!is_still_at(one, at.get(), name)) return;  // a living one's, with a lock of its own
         remove_empty_leaves(one.get());
         (void)::unlinkat(at.get(), name, AT_REMOVEDIR);
     });
@@ -109,11 +118,8 @@ Fd hold_group(const std::string& path) {
     for (int tries = 0; tries < 50; ++tries) {
         if (::mkdir(path.c_str(), 0755) < 0 && errno != EEXIST) return {};
         folder.reset(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-        struct stat held {
-        }, there{};
         if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) == 0 &&
-            ::fstat(folder.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
-            held.st_ino == there.st_ino)
+            is_still_at(folder, AT_FDCWD, path.c_str()))
             return folder;
         (void)::usleep(10'000);
     }

@@ -203,6 +203,35 @@ TEST_CASE("uploads to nobody hold no memory: the route's gate answers before the
     CHECK(status_in(known.read_all()) == 503);
 }
 
+// A body that no gate has let in is counted for nobody: memory that strangers could hold.
+TEST_CASE("a GET of the public socket takes no body, however it comes", "[public]") {
+    const auto routes = [](Router& router) {
+        add_up_route(router);
+        router.add({.method = Method::get,
+                    .pattern = "/more",
+                    .role = Role::none,
+                    .summary = "would take what a POST takes",
+                    .handler = [](Request, Reply reply) { reply.empty(204); },
+                    .body_limit = limits::kHttpBodyBytes,
+                    .content_type = {}});
+    };
+    const auto* path = GENERATE("/up", "/more");
+    const auto asked = [&](Audience audience, std::string_view rest) {
+        ServerInThread server{routes, {}, audience};
+        RawClient client{server.socket()};
+        client.send(fmt::format("GET {} HTTP/1.1\r\nHost: b\r\n{}", path, rest));
+        return status_in(client.read_until("\r\n\r\n"));
+    };
+    CHECK(asked(Audience::anybody, "\r\n") == 204);
+    CHECK(asked(Audience::anybody, "Content-Length: 0\r\n\r\n") == 204);
+    // Before any of it is there.
+    CHECK(asked(Audience::anybody, "Content-Length: 1048576\r\n\r\n") == 413);
+    CHECK(asked(Audience::anybody, "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n") == 413);
+    // The control: where it is not so.
+    const std::string_view one = "Content-Type: application/json\r\nContent-Length: 1\r\n\r\n1";
+    CHECK(asked(Audience::peers, one) == 204);
+}
+
 TEST_CASE("of one holder bodies have their share, and others have theirs", "[public]") {
     Gated gated;
     ServerInThread server{gated.routes(),

@@ -6,9 +6,11 @@
 
 #include <map>
 
+#include "daemon/manifests.h"
 #include "model/limits.h"
 #include "store/connections.h"
 #include "store/connectors.h"
+#include "store/rotations.h"
 #include "tests/store/support.h"
 #include "tests/support/run_loop.h"
 
@@ -310,6 +312,38 @@ TEST_CASE("what begins with a job is done when its turn has come, and may refuse
     CHECK(begun == 2);
     CHECK(house.played.started.size() == limits::kJobsOfConnection + 1);
     CHECK(house.jobs.waiting() == 0);
+}
+
+// A rotation meanwhile may have dropped the key there was when it was asked for.
+TEST_CASE("what a job answers is sealed under the key there is when its turn comes", "[job_flow]") {
+    House house;
+    const KeyScope scope{KeyScope::Kind::tenant, 1};
+    const auto first = must(write_now(*house.store, house.loop, [&](Db& db) -> Result<DataKeyRow> {
+        must(add_kek(db, kBy, {1, fake_envelope(0)}));
+        const DataKeyRow key{must(reserve_data_key_id(db)), scope, 1, fake_envelope(1)};
+        must(add_data_key(db, kBy, key));
+        return key;
+    }));
+    for (std::size_t i = 0; i < limits::kJobsOfConnection; ++i)
+        house.run(house.job());
+    auto late = house.job();
+    late.seal = {{"access_token",
+                  {scope_for_runner(scope), 1, "access_token", 1},
+                  {first.id, first.envelope}}};
+    house.run(late);
+    house.wait_started(limits::kJobsOfConnection);
+    const auto next = must(write_now(*house.store, house.loop, [&](Db& db) -> Result<DataKeyRow> {
+        const DataKeyRow key{must(reserve_data_key_id(db)), scope, 1, fake_envelope(1)};
+        must(succeed_data_key(db, kBy, first, key));
+        return key;
+    }));
+    house.played.say(house.end_of(house.played.started[0].job));
+    house.wait_started(limits::kJobsOfConnection + 1);
+    const auto seals = house.played.started.back().seal;
+    REQUIRE(seals.size() == 1);
+    CHECK(seals[0].where.field == "access_token");
+    CHECK(seals[0].data_key.id == next.id);
+    CHECK(seals[0].data_key.envelope == next.envelope);
 }
 
 TEST_CASE("too many waiting jobs are refused as busy", "[job_flow]") {
