@@ -89,9 +89,6 @@ void OAuth::kept(const KeepingPtr& keeping, Result<Connection> connected) {
                                "the consent is given, and cannot be kept yet: {}; that is tried "
                                "again, so look again in some minutes",
                                why));
-        if (keeping->tries == kStoreTries)
-            return log_error("cannot keep a consent, the next berthd tries it",
-                             {{"connection", id}, {"reason", why}});
         unkept_.push_back(keeping);
         return keep_again_.start(kStoreRetry);
     }

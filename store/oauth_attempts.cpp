@@ -1,6 +1,5 @@
 #include "store/oauth_attempts.h"
 
-#include "model/token_state.h"
 #include "store/connection_rows.h"
 #include "store/sql.h"
 
@@ -53,10 +52,13 @@ std::uint64_t reserve_version(Db& db, ConnectionId connection) {
 }
 
 Result<void> add_attempt(Db& db, const OAuthAttempt& attempt) {
-    db.exec("delete from oauth_attempts where connection_id = $1 and expires <= $2",
-            {attempt.connection, attempt.created});
-    const auto waiting = db.must("select count(*) from oauth_attempts where connection_id = $1",
-                                 {attempt.connection});
+    db.exec(
+        "delete from oauth_attempts where connection_id = $1"
+        " and (exchanging = 0 and expires <= $2 or created <= $3)",
+        {attempt.connection, attempt.created, attempt.created - kExchangeKept});
+    const auto waiting =
+        db.must("select count(*) from oauth_attempts where connection_id = $1 and expires > $2",
+                {attempt.connection, attempt.created});
     if (waiting.integer(0) >= kMostPerConnection)
         return fail(FailureKind::over_limit,
                     "{} attempts to connect are on their way already; try again in {} minutes",
@@ -90,10 +92,10 @@ void begin_exchange(Db& db, const OAuthAttempt& attempt, std::uint64_t ticket) {
 std::optional<OAuthAttempt> end_exchange(Db& db, ConnectionId connection, std::uint64_t ticket,
                                          Time now) {
     const auto row = db.one(fmt::format("delete from oauth_attempts where connection_id = $1"
-                                        " and version = $2 and exchanging = 1 and expires > $3"
+                                        " and version = $2 and exchanging = 1 and created > $3"
                                         " returning {}",
                                         kColumns),
-                            {connection, ticket, now - kClaim});
+                            {connection, ticket, now - kExchangeKept});
     if (!row) return {};
     return read_attempt(*row);
 }

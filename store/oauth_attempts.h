@@ -16,6 +16,9 @@
 namespace berth {
 
 inline constexpr std::chrono::minutes kAttemptLife{10};
+// So long after its beginning an exchange can still be ended: a disk that is full for hours,
+// or a host that is down, costs no consent whose answer the runner has.
+inline constexpr std::chrono::hours kExchangeKept{24};
 
 struct OAuthAttempt {
     std::string key_hash;  // of the state; of an invitation, of its ticket
@@ -44,8 +47,8 @@ Result<OAuthAttempt> take_attempt(Db& db, std::string_view key_hash, std::string
 // What was taken is exchanged: kept until it is stored, for a daemon that comes after us.
 // `ticket` is the version of the tokens.
 void begin_exchange(Db& db, const OAuthAttempt& attempt, std::uint64_t ticket);
-// Nothing when it was ended meanwhile (a disconnect, a link revoked), or is long over: who
-// tells of it so late was told that it failed.
+// Nothing when it was ended meanwhile (a disconnect, a link revoked), or begun longer ago than
+// kExchangeKept.
 std::optional<OAuthAttempt> end_exchange(Db& db, ConnectionId connection, std::uint64_t ticket,
                                          Time now);
 

@@ -256,8 +256,8 @@ TEST_CASE("an exchange that was given up long ago, or whose connection was cut, 
         begin_exchange(w.db, taken, ticket);
     };
     begin(5);
-    CHECK_FALSE(end_exchange(w.db, w.connection.id, 5, kNow + kAttemptLife + 1min));
-    CHECK(end_exchange(w.db, w.connection.id, 5, kNow + kAttemptLife));
+    CHECK_FALSE(end_exchange(w.db, w.connection.id, 5, kNow + kExchangeKept));
+    CHECK(end_exchange(w.db, w.connection.id, 5, kNow + kExchangeKept - 1s));
     begin(6);
     must(disconnect(w.db, kBy, w.owner, "partner", "by a test"));
     CHECK_FALSE(end_exchange(w.db, w.connection.id, 6, kNow));
@@ -280,4 +280,22 @@ TEST_CASE("attempts without end are refused, and old ones make room", "[oauth]")
     later.expires = later.created + kAttemptLife;
     must(add_attempt(w.db, later));
     CHECK(count(w.db, "oauth_attempts") == 1);
+}
+
+TEST_CASE("who begins anew takes nothing from an exchange whose answer is not kept yet",
+          "[oauth]") {
+    World w;
+    must(add_attempt(w.db, w.attempt("a")));
+    begin_exchange(w.db, must(take_attempt(w.db, "a", "cookie", kNow)), 5);
+    const auto begin_anew = [&](Time now) {
+        auto next = w.attempt("b");
+        next.created = now;
+        next.expires = now + kAttemptLife;
+        must(add_attempt(w.db, next));
+        must(take_attempt(w.db, "b", "cookie", now));
+    };
+    begin_anew(kNow + kExchangeKept - 1s);
+    CHECK(count(w.db, "oauth_attempts") == 1);
+    begin_anew(kNow + kExchangeKept);
+    CHECK(count(w.db, "oauth_attempts") == 0);
 }
