@@ -14,7 +14,6 @@ LogStore::Range range_of(const Run& run, std::uint64_t after, Time now) {
     range.from = run.created;
     range.to = run.completed.value_or(now);
     range.after = after;
-    range.now = now;
     return range;
 }
 

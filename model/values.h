@@ -260,6 +260,7 @@ struct LogChunk {
     Time time{};
     OutputStream stream = OutputStream::err;
     std::string bytes;
+    bool operator==(const LogChunk&) const = default;
 };
 
 // What `skip`, `limit` and `sort_by` of the contract ask for (section 11).

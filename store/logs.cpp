@@ -33,6 +33,26 @@ void answer(Loop& loop, Callback<void(Result<T>)> done, Result<T> result) {
     loop.post([held] { held->first(std::move(held->second)); });
 }
 
+void add(std::vector<LogChunk>& chunks, std::vector<LogChunk> more) {
+    std::ranges::move(more, std::back_inserter(chunks));
+}
+
+// Each day gave its lowest; the lowest of all are among them. One chunk can be in two days
+// when the clock was set back between two tries.
+void tidy(std::vector<LogChunk>& chunks, const LogStore::Range& range) {
+    std::ranges::stable_sort(chunks, {}, &LogChunk::seq);
+    const auto doubled = std::ranges::unique(chunks, {}, &LogChunk::seq);
+    chunks.erase(doubled.begin(), doubled.end());
+    if (chunks.size() > static_cast<std::size_t>(range.limit))
+        chunks.resize(static_cast<std::size_t>(range.limit));
+}
+
+// As many as were asked for, without a gap: no other day has anything that belongs here.
+bool is_whole(const std::vector<LogChunk>& chunks, const LogStore::Range& range) {
+    return chunks.size() == static_cast<std::size_t>(range.limit) && !chunks.empty() &&
+           chunks.back().seq == range.after + chunks.size();
+}
+
 }  // namespace
 
 // Opens on demand, and closes the oldest past a few.
@@ -179,22 +199,30 @@ void LogStore::write_day(const std::string& day, const std::vector<const LogChun
 std::vector<LogChunk> LogStore::read_range(const Range& range) {
     const std::string first = to_utc_day(range.from);
     const std::string last = to_utc_day(std::max(range.from, range.to));
-    const std::string ahead = range.now ? to_utc_day(*range.now) : "9999";
     std::vector<LogChunk> chunks;
+    std::vector<std::string> later;
     for (const std::string& file : read_->all()) {
         const std::string day = day_of(file);
-        if ((day < first || day > last) && day <= ahead) continue;
-        auto some = read_chunks(read_->get(file), range);
-        std::ranges::move(some, std::back_inserter(chunks));
+        if (day > last) later.push_back(file);
+        if (day >= first && day <= last) add(chunks, read_chunks(read_->get(file), range));
     }
-    // Each day gave its lowest; the lowest of all are among them. One chunk can be
-    // in two days when the clock was set back between two tries.
-    std::ranges::stable_sort(chunks, {}, &LogChunk::seq);
-    const auto doubled = std::ranges::unique(chunks, {}, &LogChunk::seq);
-    chunks.erase(doubled.begin(), doubled.end());
-    if (chunks.size() > static_cast<std::size_t>(range.limit))
-        chunks.resize(static_cast<std::size_t>(range.limit));
+    tidy(chunks, range);
+    if (is_whole(chunks, range)) return chunks;
+    for (const std::string& file : later)
+        add(chunks, read_later_day(file, range));
+    tidy(chunks, range);
     return chunks;
+}
+
+// Damage in a day that is most likely none of this run's costs nobody his log.
+std::vector<LogChunk> LogStore::read_later_day(const std::string& file, const Range& range) {
+    try {
+        return read_chunks(read_->get(file), range);
+    } catch (const StoreError& error) {
+        read_->close(file);
+        trouble(error, "read");
+        return {};
+    }
 }
 
 void LogStore::read(Range range, Callback<void(Result<std::vector<LogChunk>>)> done) {

@@ -39,8 +39,9 @@ public:
     // with a (run, seq) that is stored already is ignored. busy past the queue's limit.
     void append(std::vector<LogChunk> chunks, Callback<void(Result<void>)> done);
 
-    // Up to `limit` chunks of `run` with seq > `after`, in order. `from` and `to`
-    // are the times between which the run printed; they name the days to look at.
+    // Up to `limit` chunks of `run` with seq > `after`, in order. `from` and `to` are the
+    // times between which the run printed: their days are looked at first. Later ones are
+    // where something is missing, for the clock may have been ahead while it printed.
     struct Range {
         RunId run;
         Time from{};
@@ -48,9 +49,6 @@ public:
         std::uint64_t after = 0;
         std::int64_t limit = 500;
         std::optional<OutputStream> stream{};
-        // What lies in days after this one was written while the clock was ahead: it is
-        // looked at, whatever `to` says.
-        std::optional<Time> now{};
     };
     void read(Range range, Callback<void(Result<std::vector<LogChunk>>)> done);
 
@@ -76,6 +74,7 @@ private:
     void write_day(const std::string& day, const std::vector<const LogChunk*>& chunks);
     void remove_between(RunId run, Time from, Time to);    // Thread: writer_
     std::vector<LogChunk> read_range(const Range& range);  // Thread: reader_
+    std::vector<LogChunk> read_later_day(const std::string& file, const Range& range);
 
     Failure trouble(const std::exception& error, std::string_view doing) const;
 

@@ -1,5 +1,7 @@
 #include "store/logs.h"
 
+#include <fstream>
+
 #include "model/limits.h"
 #include "store/db_sqlite.h"
 #include "tests/store/support.h"
@@ -65,21 +67,37 @@ TEST_CASE("a log that crosses midnight is read as one, from any place", "[store]
     CHECK(w.read({kRun, kEvening, kMorning, 10}).empty());
 }
 
-TEST_CASE("what was written while the clock was ahead is found when it is right again", "[store]") {
+TEST_CASE("what was written while the clock was ahead is found, then and for good", "[store]") {
     World w;
-    const Time ahead = kEvening + std::chrono::days{365};
-    must(w.append(
-        {chunk(1, kEvening, "before"), chunk(2, ahead, "meanwhile"), chunk(3, kMorning, "after")}));
+    const Time ahead = kEvening + std::chrono::days{5};
+    must(w.append({chunk(1, kEvening, "before"), chunk(2, ahead, "meanwhile"),
+                   chunk(3, kMorning, "after"), chunk(4, ahead, "last")}));
+    // Other runs have printed on all the days between, and later.
+    for (int day = 1; day <= 7; ++day) {
+        auto other = chunk(1, kMorning + std::chrono::days{day}, "another's");
+        other.run_id = RunId{8};
+        must(w.append({other}));
+    }
     LogStore::Range range{kRun, kEvening, kMorning};
-    CHECK(w.read(range).size() == 2);
-    range.now = kMorning;
     const auto all = w.read(range);
-    REQUIRE(all.size() == 3);
+    REQUIRE(all.size() == 4);
     CHECK(all[1].bytes == "meanwhile");
+    CHECK(all[3].bytes == "last");
+    range.limit = 2;  // a page that is full, and has a gap
+    CHECK(w.read(range) == std::vector{all[0], all[1]});
+    range.after = 2;
+    CHECK(w.read(range) == std::vector{all[2], all[3]});
     // A run that began then, and ended before it began.
-    range = {kRun, ahead, kEvening};
-    range.now = kMorning;
-    CHECK(w.read(range).size() == 1);
+    CHECK(w.read({kRun, ahead, kEvening}).size() == 2);
+}
+
+TEST_CASE("a damaged later day costs nobody a log that is not in it", "[store]") {
+    World w;
+    must(w.append({chunk(1, kEvening, "here")}));
+    std::ofstream{w.dir.path() / "logs" / "2026-11-25.db"} << std::string(8192, 'x');
+    const auto all = w.read_all();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].bytes == "here");
 }
 
 TEST_CASE("a chunk that comes twice is kept once", "[store]") {
