@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "daemon/connections_order.h"
 #include "store/connectors.h"
 #include "store/integrations.h"
 #include "store/provisioning.h"
@@ -30,25 +31,7 @@ std::set<std::string> held_fields(const Connection& connection) {
     return held;
 }
 
-tl::unexpected<Failure> no_kind(std::string_view connector, std::string_view kind) {
-    return fail(FailureKind::unavailable,
-                "connector '{}' is of kind '{}', which is not there; 'berth doctor' says why",
-                connector, kind);
-}
-
 }  // namespace
-
-// One write of fields on its way: what is stored, and how.
-struct Connections::Order {
-    std::string actor;
-    std::function<Result<SecretReservation>(Db&, const By&)> reserve;
-    std::function<Result<Connection>(Db&, const By&, const SecretReservation&,
-                                     std::vector<SealedField>)>
-        write;
-    TypedFields secrets;  // by the names they are sealed under
-    Done<Connection> done;
-    int tries = 0;
-};
 
 bool in_runs(const KindBook& kinds, std::string_view kind, std::string_view field) {
     if (kind == kCustomKind) return true;
@@ -246,78 +229,6 @@ void Connections::disconnect(Caller who, ConnectionPlace place, Done<Connection>
             if (gone && *before) revoke_(who, **before);
             done(std::move(gone));
         });
-}
-
-void Connections::provision(Caller who, IntegrationId id, std::string connector, TypedFields fields,
-                            Done<std::string> done) {
-    auto held = std::make_shared<TypedFields>(std::move(fields));
-    parts_.store.read(
-        [id, connector](Db& db) { return berth::get_provisioning(db, id, connector); },
-        [this, who, id, connector, held,
-         done = std::move(done)](Result<Provisioning> before) mutable {
-            if (!before) return done(pass_on(before));
-            GivenFields given;
-            if (before->kind == kCustomKind) {
-                given.secret = std::move(*held);
-            } else {
-                const ConnectorKind* kind = parts_.kinds.find(before->kind);
-                if (kind == nullptr) return done(no_kind(connector, before->kind));
-                std::set<std::string> there{before->secrets.begin(), before->secrets.end()};
-                for (const auto& [field, value] : before->readable)
-                    there.insert(field);
-                auto checked = check_fields(kind->provisioning, std::move(*held), there);
-                if (!checked) return done(pass_on(checked));
-                const std::set<std::string> sealed{before->secrets.begin(), before->secrets.end()};
-                if (auto ok = check_place(*kind, *checked, before->readable, sealed); !ok)
-                    return done(pass_on(ok));
-                given = std::move(*checked);
-            }
-            auto order = std::make_shared<Order>();
-            order->actor = who.name;
-            for (auto& [field, secret] : given.secret)
-                order->secrets.emplace(provisioned_name(field), std::move(secret));
-            order->reserve = [id, connector](Db& db, const By& by) {
-                return reserve_provisioning(db, by, id, connector);
-            };
-            order->write = [readable = std::move(given.readable)](
-                               Db& db, const By& by, const SecretReservation& reserved,
-                               std::vector<SealedField> sealed) -> Result<Connection> {
-                auto set = set_provisioning(db, by, reserved.connection.id, reserved.version,
-                                            sealed, readable);
-                if (!set) return pass_on(set);
-                return reserved.connection;
-            };
-            order->done = [this, id, connector,
-                           done = std::move(done)](Result<Connection> stored) mutable {
-                if (!stored) return done(pass_on(stored));
-                get_provisioning(id, connector, std::move(done));
-            };
-            store_fields(std::move(order));
-        });
-}
-
-Done<Provisioning> Connections::answer_provisioning(Done<std::string> done) const {
-    return [this, done = std::move(done)](Result<Provisioning> found) mutable {
-        if (!found) return done(pass_on(found));
-        done(provisioning_form(*found));
-    };
-}
-
-void Connections::get_provisioning(IntegrationId id, std::string connector,
-                                   Done<std::string> done) {
-    parts_.store.read([id, connector = std::move(connector)](
-                          Db& db) { return berth::get_provisioning(db, id, connector); },
-                      answer_provisioning(std::move(done)));
-}
-
-void Connections::unprovision(Caller who, IntegrationId id, std::string connector,
-                              Done<std::string> done) {
-    parts_.keys.manifests().change<Provisioning>(
-        {KeyScope::Kind::integration, id.value},
-        [by = by(who), id, connector = std::move(connector)](Db& db) {
-            return delete_provisioning(db, by, id, connector);
-        },
-        answer_provisioning(std::move(done)));
 }
 
 }  // namespace berth

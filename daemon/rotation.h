@@ -43,19 +43,21 @@ public:
     const std::string& trouble() const { return trouble_; }
 
 private:
-    using Step = std::function<void(Result<void>)>;
+    static constexpr std::int64_t kBatch = 100;  // rows of a step
+
     void rotate_kek(const By& by, Done<void> done);
     void begin(const By& by, RotationKind kind, std::optional<KeyScope> scope, Done<void> done);
     void next();
     void stepped(Result<void> result);
+    void finish(const RotationRow& rotation);
     void root_step(const RotationRow& rotation);
     void kek_step(const RotationRow& rotation);
+    // rotation_data.cpp
     void data_step(const RotationRow& rotation);
     void replace_data_key(const DataKeyRow& old);
     void reseal(const DataKeyRow& old);
     void reseal_rows(const DataKeyRow& from, const DataKeyRow& to, std::vector<SealedRow> rows);
     void drop(const DataKeyRow& old);
-    void finish(const RotationRow& rotation);
     By by() const { return {"berthd", parts_.clock.now()}; }
 
     Parts parts_;

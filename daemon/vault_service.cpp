@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "store/deletion.h"
 #include "store/rotations.h"
+#include "store/vault_view.h"
 
 namespace berth {
 

@@ -43,10 +43,6 @@ std::optional<DataKeyRow> maybe_key(const std::optional<Row>& row) {
     return read_key(*row);
 }
 
-std::string name_of(const std::optional<KeyScope>& scope) {
-    return scope ? fmt::format("{} {}", to_string(scope->kind), scope->id) : std::string{};
-}
-
 // Of a rotation of data keys: `and` its scope, when it has one. A literal of ours.
 std::string only_scope(const RotationRow& rotation) {
     if (!rotation.scope) return {};
@@ -59,6 +55,10 @@ std::int64_t count(Db& db, std::string_view sql, Db::Literals params = {}) {
 }
 
 }  // namespace
+
+std::string name_of(const std::optional<KeyScope>& scope) {
+    return scope ? fmt::format("{} {}", to_string(scope->kind), scope->id) : std::string{};
+}
 
 Result<RotationRow> begin_rotation(Db& db, const By& by, RotationKind kind,
                                    const std::optional<KeyScope>& scope, std::uint32_t target) {
@@ -293,42 +293,6 @@ Result<void> replace_secrets(Db& db, const By& by, const DataKeyRow& key,
         audit(db, by, "secret.reseal", name_of(key.scope),
               fmt::format("{} fields from key {}", replaced, key.id));
     return {};
-}
-
-// ---- for who looks
-
-VaultView look_at_vault(Db& db) {
-    VaultView view;
-    view.keks = read_rows(db.query("select term, key_id, created, (select count(*) from data_keys"
-                                   " where kek_term = keks.term) from keks order by term"),
-                          [](const Row& row) {
-                              Columns c{row};
-                              KekView kek;
-                              kek.term = static_cast<std::uint32_t>(c.integer());
-                              kek.root_key =
-                                  fmt::format("{:08x}", static_cast<std::uint32_t>(c.integer()));
-                              kek.created = c.time();
-                              kek.data_keys = c.integer();
-                              return kek;
-                          });
-    view.data_keys = count(db, "select count(*) from data_keys where retired = 0");
-    view.retired_data_keys = count(db, "select count(*) from data_keys where retired = 1");
-    view.secrets = count(db, "select count(*) from secrets");
-    view.secrets_under_retired =
-        count(db,
-              "select count(*) from secrets where key_id in (select id from data_keys"
-              " where retired = 1)");
-    view.manifests = count(db, "select count(*) from manifests");
-    if (const auto last = last_rotation(db))
-        view.rotation = RotationView{last->id,
-                                     last->kind,
-                                     name_of(last->scope),
-                                     last->total,
-                                     last->finished ? 0 : rotation_left(db, *last),
-                                     last->actor,
-                                     last->created,
-                                     last->finished};
-    return view;
 }
 
 }  // namespace berth

@@ -29,6 +29,8 @@ struct RotationRow {
     std::optional<Time> finished{};
 };
 
+std::string name_of(const std::optional<KeyScope>& scope);  // "tenant 7"; of nothing, nothing
+
 // conflict when one is under way.
 Result<RotationRow> begin_rotation(Db& db, const By& by, RotationKind kind,
                                    const std::optional<KeyScope>& scope, std::uint32_t target);
@@ -74,8 +76,5 @@ std::vector<SealedRow> secrets_under(Db& db, const DataKeyRow& key, std::int64_t
 Result<void> replace_secrets(Db& db, const By& by, const DataKeyRow& key,
                              const std::vector<SealedRow>& before,
                              const std::vector<std::string>& envelopes);
-
-// ---- for who looks
-VaultView look_at_vault(Db& db);
 
 }  // namespace berth

@@ -4,6 +4,7 @@
 
 #include "store/connectors.h"
 #include "store/manifests.h"
+#include "store/vault_view.h"
 
 namespace berth::test {
 

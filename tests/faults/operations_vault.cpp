@@ -2,6 +2,7 @@
 #include "store/connection_rows.h"
 #include "store/manifests.h"
 #include "store/rotations.h"
+#include "store/vault_view.h"
 #include "tests/faults/places.h"
 
 namespace berth::test {
