@@ -44,10 +44,13 @@ void serve(Db& db, TenantId tenant, VirtualTime turn) {
 // own integration. That lags behind the host's while a cap holds it back, and whoever
 // joined at the host's time would wait until all the others had made up for it.
 VirtualTime first_turn(Db& db, TenantId tenant, IntegrationId integration) {
-    const auto row =
-        db.must("select min(virtual_time) from waiting where integration_id = $1", {integration});
-    const VirtualTime now = virtual_now(db);
-    return std::max(share_of(db, tenant), row.is_null(0) ? now : std::min(now, row.integer(0)));
+    const auto row = db.must(
+        "select coalesce((select value from counters where name = $1), 0),"
+        " coalesce((select virtual_time from shares where tenant_id = $2), 0),"
+        " (select min(virtual_time) from waiting where integration_id = $3)",
+        {kClock, tenant, integration});
+    const VirtualTime now = row.integer(0);
+    return std::max(row.integer(1), row.is_null(2) ? now : std::min(now, row.integer(2)));
 }
 
 // Of the integration and (0) of the host.
@@ -78,11 +81,12 @@ Starts read_starts(const std::vector<Row>& newest_first, Time now) {
 }  // namespace
 
 void add_waiting(Db& db, TenantId tenant, IntegrationId integration, std::int64_t seq) {
-    db.exec(
-        "insert into waiting (tenant_id, triggers, oldest_seq, integration_id, virtual_time)"
-        " values ($1, 1, $2, $3, $4)"
-        " on conflict (tenant_id) do update set triggers = waiting.triggers + 1",
-        {tenant, seq, integration, first_turn(db, tenant, integration)});
+    // Who waits already keeps his turn.
+    if (db.exec("update waiting set triggers = triggers + 1 where tenant_id = $1", {tenant}) == 0)
+        db.exec(
+            "insert into waiting (tenant_id, triggers, oldest_seq, integration_id, virtual_time)"
+            " values ($1, 1, $2, $3, $4)",
+            {tenant, seq, integration, first_turn(db, tenant, integration)});
     add_load(db, integration);
 }
 

@@ -57,6 +57,20 @@ std::optional<Trigger> by_key(Db& db, const Trigger& trigger) {
     return read_trigger(*first);
 }
 
+// Its place in the order; nothing when its id or its key is there already.
+std::optional<std::int64_t> insert(Db& db, const Trigger& trigger) {
+    std::optional<std::string_view> key;
+    if (!trigger.idempotency_key.empty()) key = trigger.idempotency_key;
+    const auto row = db.one(
+        "insert into triggers (id, tenant_id, source, mode, payload, body, headers,"
+        " idempotency_key, created) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " on conflict do nothing returning seq",
+        {trigger.id, trigger.tenant_id, to_string(trigger.source), to_string(trigger.mode),
+         trigger.payload, Bytes{trigger.body}, trigger.headers, key, trigger.created});
+    if (!row) return {};
+    return row->integer(0);
+}
+
 // What waits already, against the caps of the tenant, its integration and the host.
 Result<void> check_load(const Load& load, TenantId tenant, IntegrationId integration,
                         std::int64_t most_of_integration, const WaitingCaps& caps) {
@@ -90,28 +104,26 @@ Result<Trigger> accept_trigger(Db& db, const Trigger& trigger, const WaitingCaps
     if (!tenant)
         return fail(FailureKind::not_found, "there is no tenant '{}'", trigger.tenant_id.value);
 
-    if (auto first = by_key(db, trigger)) return *std::move(first);
-    if (tenant->integer(0) != 0)
-        return fail(FailureKind::conflict, "tenant '{}' is archived and starts no run",
-                    trigger.tenant_id.value);
-    const IntegrationId integration{tenant->integer(1)};
-    const Load load = waiting_load(db, trigger.tenant_id, integration);
-    if (auto ok = check_load(load, trigger.tenant_id, integration, tenant->integer(2), caps); !ok)
-        return pass_on(ok);
-
-    std::optional<std::string_view> key;
-    if (!trigger.idempotency_key.empty()) key = trigger.idempotency_key;
-    const auto row = db.one(
-        "insert into triggers (id, tenant_id, source, mode, payload, body, headers,"
-        " idempotency_key, created) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        " on conflict do nothing returning seq",
-        {trigger.id, trigger.tenant_id, to_string(trigger.source), to_string(trigger.mode),
-         trigger.payload, Bytes{trigger.body}, trigger.headers, key, trigger.created});
-    if (!row)
-        return fail(FailureKind::conflict, "there is a trigger '{}' already", trigger.id.value);
-    add_waiting(db, trigger.tenant_id, integration, row->integer(0));
-    Trigger accepted = trigger;
-    accepted.run_id.reset();
+    auto accepted = [&]() -> Result<Trigger> {
+        if (tenant->integer(0) != 0)
+            return fail(FailureKind::conflict, "tenant '{}' is archived and starts no run",
+                        trigger.tenant_id.value);
+        const IntegrationId integration{tenant->integer(1)};
+        const Load load = waiting_load(db, trigger.tenant_id, integration);
+        if (auto ok = check_load(load, trigger.tenant_id, integration, tenant->integer(2), caps);
+            !ok)
+            return pass_on(ok);
+        const auto seq = insert(db, trigger);
+        if (!seq)
+            return fail(FailureKind::conflict, "there is a trigger '{}' already", trigger.id.value);
+        add_waiting(db, trigger.tenant_id, integration, *seq);
+        Trigger fresh = trigger;
+        fresh.run_id.reset();
+        return fresh;
+    }();
+    // What was accepted before stays accepted, whatever would refuse it now.
+    if (!accepted)
+        if (auto first = by_key(db, trigger)) return *std::move(first);
     return accepted;
 }
 

@@ -61,9 +61,9 @@ elseif(NAME STREQUAL "store/runs.cpp")
     const RunState from = run->state;]])
 elseif(NAME STREQUAL "store/shares.cpp")
     # Two halves of one rule: whoever joined had to wait for what others had saved up.
-    change([[    const VirtualTime now = virtual_now(db);
+    change([[    const VirtualTime now = row.integer(0);
 ]]
-        [[    const VirtualTime now = virtual_now(db);
+        [[    const VirtualTime now = row.integer(0);
     if (sim::planted("credit_kept")) return std::max(share_of(db, tenant), now);
 ]])
     change([[void forget_credit(Db& db, IntegrationId integration) {
