@@ -9,15 +9,6 @@ using namespace berth::test;
 
 namespace {
 
-ConnectorKind kind_of_test() {
-    ConnectorKind kind;
-    kind.name = "custom";
-    kind.auth = AuthMethod::oauth2_client_credentials;
-    kind.oauth2.emplace();
-    kind.oauth2->token_url = "https://provider.example/token";
-    return kind;
-}
-
 // One berthd, as far as it connects.
 struct Connecting {
     Connecting(KeyHouse& house, const Clock& clock)
@@ -26,7 +17,7 @@ struct Connecting {
           tokens{{house.loop, clock, store, keys, jobs, kinds, {}}},
           oauth{{house.loop, clock, store, keys, house.daemon->link, jobs, tokens, kinds, {}}} {}
 
-    const ConnectorKind kind = kind_of_test();
+    const ConnectorKind kind = kind_of(AuthMethod::oauth2_client_credentials);
     const KindLookup kinds = [this](std::string_view) { return &kind; };
     PlayedJobs jobs;
     ShakyStore store;

@@ -9,10 +9,20 @@
 #include <utility>
 #include <vector>
 
+#include "connectors/kind.h"
 #include "connectors/oauth_request.h"
 #include "tests/daemon/key_house.h"
 
 namespace berth::test {
+
+inline ConnectorKind kind_of(AuthMethod auth) {
+    ConnectorKind kind;
+    kind.name = "custom";
+    kind.auth = auth;
+    kind.oauth2.emplace();
+    kind.oauth2->token_url = "https://provider.example/token";
+    return kind;
+}
 
 class SetClock final : public Clock {
 public:

@@ -13,15 +13,6 @@ namespace berth::test {
 
 using namespace std::chrono_literals;
 
-inline ConnectorKind code_kind() {
-    ConnectorKind kind;
-    kind.name = "custom";
-    kind.auth = AuthMethod::oauth2_code;
-    kind.oauth2.emplace();
-    kind.oauth2->token_url = "https://provider.example/token";
-    return kind;
-}
-
 // One berthd, as far as it asks for tokens.
 struct Asker {
     Asker(KeyHouse& house, const Clock& clock)
@@ -33,7 +24,7 @@ struct Asker {
                   jobs,
                   [this](std::string_view) { return &kind; },
                   {}}} {}
-    ConnectorKind kind = code_kind();
+    ConnectorKind kind = kind_of(AuthMethod::oauth2_code);
     PlayedJobs jobs;
     ShakyStore store;
     Tokens tokens;
