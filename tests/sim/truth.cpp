@@ -139,6 +139,8 @@ void Truth::look_at_pauses(Db& db) {
         const Pause pause = before->second;
         pauses_.erase(before);
         if (pause.modified != row.integer(2) || pause.clock != world_.clock_changes()) continue;
+        // Its first instant is yet to come: the clock was set back while that was on its way.
+        if (pause.since > to_micros(world_.wall())) continue;
         if (row.text(4) == "skip" || row.text(5) == "skip" || row.integer(6) == 0) continue;
         world_.sometimes("a pause ended with something to make up");
         if (!db.one("select 1 from slots where schedule_id = $1 and nominal > $2"
